@@ -1,0 +1,90 @@
+"""The command `speedrun VERB ...`, and how every verb and data script ends: in a result or in one line.
+
+    speedrun doctor
+    speedrun replay 00_baseline --track toy-cpu
+
+`python tools/VERB.py ...` is the same. A verb's module is imported only when that verb is called, so that
+`--help` answers at once.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+
+from speedrun.errors import INTERRUPTED, WRONG_CALL, YES, UserError
+
+VERBS = {  # name: what it does
+    "replay": "run a milestone on a track, n seeds, and keep its logs",
+    "leaderboard": "rank the runs by time to target: terminal, leaderboard.md, web page",
+    "parse": "one run log as data",
+    "doctor": "what starts on this machine, what is missing, what to type next",
+}
+
+
+def one_line(text: object) -> str:
+    return " ".join(str(text).split())
+
+
+def fail(name: str, message: object) -> int:
+    print(f"{name}: {one_line(message)}", file=sys.stderr)
+    return WRONG_CALL
+
+
+def run(name: str, function: Callable[..., int | None], arguments: list[str] | None = None) -> int:
+    """Parse `arguments` (default: the process's) for `function`, a typer command, call it, and return the exit code.
+
+    Whatever a user can cause (a wrong option, bad input, a full disk, Ctrl-C) ends in one line on standard error.
+    """
+    import typer
+    from typer.exceptions import TyperException
+
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command()(function)
+    try:
+        return app(arguments, prog_name=name, standalone_mode=False) or YES
+    except (KeyboardInterrupt, typer.Abort):
+        print(f"{name}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except TyperException as error:
+        return fail(name, f"{error.format_message().rstrip('.')}; see {name} --help")
+    except UserError as error:
+        return fail(name, error)
+    except BrokenPipeError:  # the reader of our output left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return YES
+    except OSError as error:
+        return fail(name, f"{error.filename or 'writing'}: {error.strerror or error}")
+
+
+def run_verb(verb: str, name: str, arguments: list[str] | None = None) -> int:
+    try:
+        module = importlib.import_module(f"speedrun.verbs.{verb}")
+        return run(name, module.main, arguments)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "speedrun":
+            raise
+        return fail(name, f"{error.name} is not installed in {sys.executable}: run `make setup`, then use .venv/bin/")
+
+
+def tool(verb: str) -> None:
+    """The whole of tools/VERB.py."""
+    sys.exit(run_verb(verb, f"{verb}.py"))
+
+
+def main() -> None:
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in {"-h", "--help"}:
+        print("usage: speedrun VERB ...    (each verb has --help with an example)\n")
+        print("\n".join(f"  {verb:<12} {what}" for verb, what in VERBS.items()))
+        sys.exit(YES if arguments else WRONG_CALL)
+    verb = arguments[0]
+    if verb not in VERBS:
+        from speedrun.nearest import nearest
+
+        sys.exit(fail("speedrun", f"no verb {verb!r}{nearest(verb, VERBS)}; see speedrun --help"))
+    sys.exit(run_verb(verb, f"speedrun {verb}", arguments[1:]))
+
+
+if __name__ == "__main__":
+    main()

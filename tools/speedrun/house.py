@@ -1,0 +1,37 @@
+"""Where things stand: the folders of the clone that the verbs work in.
+
+SPEEDRUN_HOUSE names another clone (or, in tests, a folder laid out like one).
+"""
+
+import os
+from pathlib import Path
+
+
+def root() -> Path:
+    """The clone's top folder."""
+    named = os.environ.get("SPEEDRUN_HOUSE")
+    return Path(named).resolve() if named else Path(__file__).resolve().parents[2]
+
+
+def history() -> Path:
+    return root() / "history"
+
+
+def live() -> Path:
+    return root() / "train"
+
+
+def records() -> Path:
+    return root() / "records"
+
+
+def runs() -> Path:
+    return root() / "runs"
+
+
+def shown(path: Path) -> str:
+    """The path as a user would type it: relative to the working directory where that is shorter."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

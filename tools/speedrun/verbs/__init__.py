@@ -1,0 +1,1 @@
+"""One module a verb: `main` reads the arguments, calls the library, prints, and returns the exit code."""
