@@ -1,0 +1,169 @@
+"""Cohorts: runs that differ in nothing but seed and luck, and the statistics of one cohort.
+
+    for cohort in group(runs):
+        print(cohort.milestone, spread(cohort.losses), reach(cohort, target=1.88, final=False).seconds)
+
+A cohort is one milestone, program, number of planned steps, set of hyperparameters, data and hardware. Only complete
+runs enter a statistic. Not here: a track's rules and who is ahead (ranking.py).
+"""
+
+import json
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from speedrun.runs import Host, Point, Run
+
+# What may differ between runs of one cohort: who is who, and where files lie (the data is known by its sha256).
+NOT_COMPARED = frozenset({"seed", "run_id", "log_file", "checkpoint", "track", "train_files", "val_files"})
+
+
+class Spread(NamedTuple):
+    """Mean and sample standard deviation (None for n = 1) of n values."""
+
+    mean: float
+    std: float | None
+    n: int
+
+
+class Ratio(NamedTuple):
+    """How many times faster, with a 95% confidence interval where both sides have two values that differ."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Cohort:
+    milestone: str
+    code_sha256: str
+    planned_steps: int
+    hyperparameters: str  # JSON of those compared
+    train_sha256: tuple[str, ...]
+    val_sha256: tuple[str, ...]
+    hardware: str
+    runs: tuple[Run, ...]
+
+    @property
+    def complete(self) -> list[Run]:
+        return [run for run in self.runs if run.complete]
+
+    @property
+    def val_tokens(self) -> int:
+        """Predicted tokens of one validation that the flags ask for; 0 is all of the split."""
+        value = self.fields.get("val_tokens")
+        return value if isinstance(value, int) else 0
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        return json.loads(self.hyperparameters)
+
+    @property
+    def losses(self) -> list[float]:
+        """Final losses, one value a seed: repeats of a seed are no independent evidence (a CPU repeats every bit)."""
+        seeds: dict[int, list[float]] = {}
+        for run in self.complete:
+            seeds.setdefault(run.header.seed, []).append(run.val[-1].loss)
+        return [statistics.fmean(losses) for losses in seeds.values()]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How a cohort got to a target. The lucky runs alone are never averaged: no figures unless all runs met it."""
+
+    target: float
+    met: int  # runs that met it
+    runs: int  # complete runs
+    times: tuple[float, ...]  # seconds on the training clock, of the runs that met it
+    steps: float | None  # mean over runs; None unless all met it
+    tokens: float | None
+
+    @property
+    def all_met(self) -> bool:
+        return 0 < self.met == self.runs
+
+    @property
+    def seconds(self) -> Spread | None:
+        return spread(self.times) if self.all_met else None
+
+
+def group(runs: Sequence[Run]) -> list[Cohort]:
+    """The cohorts of these runs, in an order that does not depend on theirs."""
+    cohorts: dict[tuple, list[Run]] = {}
+    for run in sorted(runs, key=lambda run: (run.header.seed, run.header.run_id, run.header.started)):
+        cohorts.setdefault(identity(run), []).append(run)
+    return [Cohort(*key, runs=tuple(members)) for key, members in sorted(cohorts.items())]
+
+
+def identity(run: Run) -> tuple:
+    """What runs of one cohort have in common: the fields of Cohort, in order, but its runs."""
+    header = run.header
+    compared = {name: value for name, value in header.hyperparameters.items() if name not in NOT_COMPARED}
+    return (
+        header.milestone,
+        header.code_sha256,
+        run.planned_steps or 0,
+        json.dumps(compared, sort_keys=True),
+        tuple(shard.sha256 for shard in header.train_data),
+        tuple(shard.sha256 for shard in header.val_data),
+        hardware(header.host, header.world_size),
+    )
+
+
+def hardware(host: Host, processes: int) -> str:
+    """What the times depend on, in words: "AMD EPYC, 2 cores, 2 processes of 1 thread"."""
+    gpu = [f"{host.gpu_count} × {host.gpu}"] if host.gpu else []
+    cores = [_counted(host.cores, "core")] if host.cores else []
+    threads = f" of {_counted(host.threads, 'thread')}" if host.threads else ""
+    return ", ".join([*gpu, host.cpu or "unknown CPU", *cores, _counted(processes, "process", "processes") + threads])
+
+
+def _counted(count: int, one: str, many: str | None = None) -> str:
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def spread(values: Sequence[float]) -> Spread | None:
+    if not values:
+        return None
+    return Spread(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None, len(values))
+
+
+def met_at(run: Run, target: float, final: bool) -> Point | None:
+    """The validation at which a run met the target; `final`: only its last validation counts."""
+    return next((point for point in (run.val[-1:] if final else run.val) if point.loss <= target), None)
+
+
+def reach(cohort: Cohort, target: float, final: bool) -> Reach:
+    return _reach(cohort, target, [met_at(run, target, final) for run in cohort.complete])
+
+
+def reach_at_end(cohort: Cohort, target: float) -> Reach:
+    """Of the cohort whose own mean final loss is the target: it is there, on average, at its last validation."""
+    return _reach(cohort, target, [run.val[-1] for run in cohort.complete])
+
+
+def _reach(cohort: Cohort, target: float, points: Sequence[Point | None]) -> Reach:
+    met = [point for point in points if point is not None]
+    steps = statistics.fmean(point.step for point in met) if met and len(met) == len(points) else None
+    tokens = None if steps is None else steps * cohort.complete[0].header.tokens_per_step
+    return Reach(target, len(met), len(points), tuple(point.ms / 1000 for point in met), steps, tokens)
+
+
+def speedup(anchor: Sequence[float], times: Sequence[float]) -> Ratio | None:
+    """Ratio of the geometric means of two sets of times; its interval is Welch's t interval of the log times.
+
+    Unlike a bootstrap, that interval is honest for the three to five runs of a usual cohort, and it is deterministic.
+    """
+    if not anchor or not times or min(*anchor, *times) <= 0:
+        return None
+    logs = [math.log(t) for t in anchor], [math.log(t) for t in times]
+    value = math.exp(statistics.fmean(logs[0]) - statistics.fmean(logs[1]))
+    if min(len(anchor), len(times)) < 2 or min(map(statistics.pstdev, logs)) == 0:
+        return Ratio(value, None, None)
+    from scipy.stats import ttest_ind
+
+    interval: Any = ttest_ind(*logs, equal_var=False).confidence_interval(0.95)  # type: ignore[reportAttributeAccessIssue]
+    return Ratio(value, math.exp(interval.low), math.exp(interval.high))

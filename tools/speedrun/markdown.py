@@ -1,0 +1,89 @@
+"""leaderboard.md: the boards as Markdown between two markers; what stands outside them is kept.
+
+The same boards give the same text, so that a test can tell whether the file is out of date. Names come from logs:
+they are escaped, so that none makes a table row, a link or HTML.
+"""
+
+import re
+from collections.abc import Sequence
+
+from speedrun import figures
+from speedrun.errors import UserError
+from speedrun.figures import Sheet
+from speedrun.ranking import Board, Table
+
+BEGIN, END = "<!-- leaderboard:begin -->", "<!-- leaderboard:end -->"
+MOST_ROWS, MOST_PROBLEMS = 15, 5  # of one table, of one track: the file stays short, the page shows all
+NEW_FILE = f"""# Leaderboard
+
+Times are means over runs ± one standard deviation, on the training clock, to the first validation that meets the
+target (on a track marked final, to the last). Only complete runs count, and a cohort has a time only if all of its runs
+met the target. Times of different machines stand in different tables. Val loss is in nats a token. Speedups are over
+the track's anchor on the same hardware, with a 95% confidence interval where there are runs enough.
+
+Written by `speedrun leaderboard` from records/; do not edit between the markers.
+
+{BEGIN}
+{END}
+"""
+
+
+def escape(text: str) -> str:
+    """The text itself in any Markdown, table cells and list items included: no markup, no HTML, no bare link."""
+    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = re.sub(r"([\\`*\[\]|~]|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", text)  # an underscore inside a word is no markup
+    text = text.replace("://", "&#58;//").replace("www.", "www&#46;")
+    return re.sub(r"^([#+=-])", r"\\\1", text)  # would open a heading or a list
+
+
+def render(boards: Sequence[Board]) -> str:
+    return "\n\n".join(_section(board) for board in boards) + "\n" if boards else "No tracks yet.\n"
+
+
+def splice(document: str, generated: str, name: str) -> str:
+    """The document with what is between its markers replaced. UserError when it does not have each of them once."""
+    head, begin, rest = document.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end or BEGIN in rest or END in head + tail:
+        raise UserError(f"{name} does not hold {BEGIN} and then {END} once each: put them back, or move the file away")
+    return f"{head}{BEGIN}\n\n{generated}\n{END}{tail}"
+
+
+def _section(board: Board) -> str:
+    track = board.track
+    parts = [f"## {escape(track.title)}", f"`{escape_code(track.name)}`: {escape(track.what)}"]
+    parts.append(f"**Target:** {escape(figures.target_line(board))}")
+    tables = [table for table in board.tables if table.entries]
+    if not tables:
+        parts.append("No ranked runs yet.")
+    for table in tables:
+        parts += _table(board, table)
+    if board.problems:
+        shown = list(board.problems[:MOST_PROBLEMS])
+        if len(board.problems) > len(shown):
+            shown.append(f"and {len(board.problems) - len(shown)} more")
+        parts.append("\n".join(f"- {escape(problem)}" for problem in shown))
+    return "\n\n".join(parts)
+
+
+def escape_code(text: str) -> str:
+    return " ".join(text.replace("`", "'").split())
+
+
+def _table(board: Board, table: Table) -> list[str]:
+    parts = [f"**{escape(table.hardware)}**"]
+    parts.append(_sheet(figures.sheet(table, board.track.data.floor)))
+    more = figures.further(table)
+    if more:
+        parts.append(_sheet(more))
+    parts += [escape(remark) for remark in figures.remarks(board, table)]
+    if len(table.entries) > MOST_ROWS:
+        parts.append(f"{len(table.entries) - MOST_ROWS} more on the page.")
+    return parts
+
+
+def _sheet(sheet: Sheet) -> str:
+    aligned = [":--" if heading == "milestone" else "--:" for heading in sheet.headings]
+    rows = [[escape(cell.full) for cell in row] for row in sheet.rows[:MOST_ROWS]]
+    lines = [[escape(heading) for heading in sheet.headings], aligned, *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

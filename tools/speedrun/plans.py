@@ -1,0 +1,114 @@
+"""Plans: what was decided before the first run, and what came of it.
+
+A plan is a folder runs/PLAN/ with plan.json (milestone, program, track, seeds, flags), one run log a run, and
+outcomes.jsonl, one line a run. The same folder lies below records/ once it is submitted.
+
+    plan = create_plan(milestone, track, seeds=[1, 2, 3], nproc=2, flags={"num_iterations": 100})
+    add_outcome(plan, Outcome(...))
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from speedrun import house
+from speedrun.files import write_text
+from speedrun.milestones import Milestone
+from speedrun.tracks import Track
+
+FORMAT = 1
+PLAN_FILE, OUTCOMES_FILE = "plan.json", "outcomes.jsonl"
+
+
+@dataclass(frozen=True)
+class Plan:
+    plan: str  # its id, and the name of its folder
+    milestone: str
+    revision: int
+    code_sha256: str
+    track: str
+    runs: int
+    seeds: tuple[int, ...]
+    nproc: int  # processes of one run
+    flags: dict[str, Any]  # all that is passed to the script, but for what differs by run
+    created: str  # UTC
+
+    @property
+    def folder(self) -> Path:
+        return house.runs() / self.plan
+
+    def log(self, seed: int) -> Path:
+        return self.folder / f"seed_{seed}.txt"
+
+    def run_id(self, seed: int) -> str:
+        return f"{self.plan}_seed_{seed}"
+
+    def arguments(self, seed: int) -> list[str]:
+        """The script's flags for one run; paths are relative to the clone's top folder."""
+        log = self.log(seed).relative_to(house.root())
+        own = {"track": self.track, "seed": seed, "run_id": self.run_id(seed), "log_file": log}
+        return [f"--{field}={value}" for field, value in (self.flags | own).items()]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    run_id: str
+    seed: int
+    log: str | None  # its name in the plan's folder; None: the run ended before it had one
+    exit_code: int
+    finished: str | None  # as the log says it: completed, diverged, interrupted; None: it was cut off
+    final_val_loss: float | None  # nats a token
+    wall_s: float  # from start to end of the process, imports included
+
+
+def create_plan(milestone: Milestone, track: Track, seeds: Sequence[int], nproc: int, flags: dict[str, Any]) -> Plan:
+    """Make the plan's folder and write its plan.json; leaves no folder when that fails."""
+    now = datetime.now(UTC)
+    folder = _new_folder(f"{now:%Y%m%dT%H%M%SZ}_{milestone.name}_{track.name}")
+    plan = Plan(
+        plan=folder.name,
+        milestone=milestone.name,
+        revision=milestone.revision,
+        code_sha256=milestone.check_frozen(),
+        track=track.name,
+        runs=len(seeds),
+        seeds=tuple(seeds),
+        nproc=nproc,
+        flags=flags,
+        created=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+    )
+    try:
+        write_text(folder / PLAN_FILE, json.dumps({"speedrun_plan": FORMAT} | asdict(plan), indent=1) + "\n")
+    except BaseException:
+        folder.rmdir()
+        raise
+    return plan
+
+
+def _new_folder(name: str) -> Path:
+    house.runs().mkdir(exist_ok=True)
+    number = 1
+    while True:
+        folder = house.runs() / (name if number == 1 else f"{name}_{number}")
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            number += 1
+
+
+def add_outcome(plan: Plan, outcome: Outcome) -> None:
+    """Add one line to outcomes.jsonl; the file is always whole."""
+    path = plan.folder / OUTCOMES_FILE
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    write_text(path, before + json.dumps(asdict(outcome)) + "\n")
+
+
+def drop_if_unused(plan: Plan) -> None:
+    """Remove the folder of a plan of which no run has begun."""
+    if {path.name for path in plan.folder.iterdir()} <= {PLAN_FILE}:
+        (plan.folder / PLAN_FILE).unlink(missing_ok=True)
+        plan.folder.rmdir()

@@ -1,0 +1,214 @@
+"""Ranking: the cohorts of a track, judged by its rules and ordered by time to its main target.
+
+    board = rank(track, runs, frozen={"00_baseline": sha256})
+
+One table for each hardware class and validation data, since times of different machines, and losses on different
+text, do not compare. Reading (logs.py, tracks.py) and showing (markdown.py, terminal.py, page.py) are elsewhere.
+"""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from speedrun.cohorts import Cohort, Ratio, Reach, Spread, group, identity, reach, reach_at_end, speedup, spread
+from speedrun.logs import printable
+from speedrun.runs import Run
+from speedrun.tracks import Track
+
+# The floor is the mean of -log p over the very tokens validated, p the true probability. An honest model q, chosen
+# without these tokens, may fit them better than p by luck, but the expectation of the product of q/p is at most 1, so
+# by Markov's inequality its mean loss is below floor - log(1 / LUCK) / tokens with a probability of at most LUCK:
+# 0.00016 nats for 131,072 tokens. No assumption on the model, no normal approximation.
+LUCK = 1e-9
+ROUNDING = 1e-6  # nats: a log has 6 decimals, and a float32 softmax sums to 1 within about that
+
+
+@dataclass(frozen=True)
+class Entry:
+    rank: int | None  # None: not every complete run met the main target
+    note: str  # what tells the cohort from its milestone's others, "" where the name is enough
+    cohort: Cohort
+    loss: Spread  # final, nats a token, n = seeds
+    above_floor: float | None
+    reaches: tuple[Reach, ...]  # one for each target of the table
+    speedups: tuple[Ratio | None, ...]  # over the anchor, one for each target
+    is_anchor: bool
+
+    @property
+    def label(self) -> str:
+        return f"{self.cohort.milestone} ({self.note})" if self.note else self.cohort.milestone
+
+
+@dataclass(frozen=True)
+class Table:
+    hardware: str
+    data: str  # validation data in words where the track leaves it open, else ""
+    targets: tuple[float, ...]  # nats a token, the main one first; empty: the anchor has not set it yet
+    entries: tuple[Entry, ...]
+    others: tuple[Cohort, ...]  # impossible, or without a complete run: drawn on the page, in no row
+
+    @property
+    def unreached(self) -> tuple[float, ...]:
+        met = {r.target for entry in self.entries for r in entry.reaches if r.met}
+        return tuple(target for target in self.targets if target not in met)
+
+
+@dataclass(frozen=True)
+class Board:
+    """A track's standing. Every run given is in a table or named in `problems`."""
+
+    track: Track
+    tables: tuple[Table, ...]
+    problems: tuple[str, ...]
+
+
+def rank(track: Track, runs: Sequence[Run], frozen: Mapping[str, str]) -> Board:
+    """`frozen`: the sha256 of each milestone's frozen program, by name."""
+    once, problems = _without_copies(runs)
+    tables: dict[tuple, list[Cohort]] = {}
+    for cohort in group(once):
+        strange = _other_data(cohort, track)
+        if strange:
+            problems.append(f"{_named(cohort)}: not ranked: {strange}")
+            continue
+        tables.setdefault((cohort.hardware, cohort.val_sha256), []).append(cohort)
+        impossible = _impossible(cohort, track.data.floor)
+        if impossible:
+            found = f"impossible: below the floor of {track.data.floor:.4f} ({_names(impossible)})"
+            problems.append(f"{_named(cohort)}: not ranked: {found}")
+        problems += _left_out(cohort)
+    return Board(track, tuple(_table(track, tables[key], frozen) for key in sorted(tables)), tuple(problems))
+
+
+def _without_copies(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
+    """A run counts once, however many files hold its log."""
+    unique: dict[tuple, Run] = {}
+    for run in sorted(runs, key=lambda run: str(run.path)):
+        unique.setdefault((run.header.run_id, run.header.started, identity(run), run.val, run.finished), run)
+    copies = len(runs) - len(unique)
+    return list(unique.values()), [f"{copies} logs are copies of others and count once"] if copies else []
+
+
+def _named(cohort: Cohort) -> str:
+    count = len(cohort.runs)
+    return f"{cohort.milestone}, {count} run{'s' if count > 1 else ''} on {cohort.hardware}"
+
+
+def _other_data(cohort: Cohort, track: Track) -> str | None:
+    """How its validation differs from the track's, if it does."""
+    pins = track.data.val_sha256
+    if pins and set(cohort.val_sha256) != set(pins):
+        return "validated on other data than the track's (its sha256 differs)"
+    if cohort.val_tokens != track.data.val_tokens:
+        return f"validated on val_tokens={cohort.val_tokens}, the track says {track.data.val_tokens} (0 is all)"
+    return None
+
+
+def _impossible(cohort: Cohort, floor: float | None) -> list[str]:
+    """The runs below the floor. One such run bars its whole cohort from a rank: the others ran the same program."""
+    return [run.header.run_id for run in cohort.runs if below_floor(run, floor)]
+
+
+def below_floor(run: Run, floor: float | None) -> bool:
+    """Whether any validation is lower than an honest model can be, luck and rounding allowed for."""
+    if floor is None or not run.val:
+        return False
+    available = sum(shard.tokens for shard in run.header.val_data) - 1  # the first token is not predicted
+    asked = run.header.hyperparameters.get("val_tokens")
+    tokens = min(asked, available) if isinstance(asked, int) and asked > 0 else available
+    slack = math.log(1 / LUCK) / max(tokens, 1) + ROUNDING
+    return min(point.loss for point in run.val) < floor - slack
+
+
+def _left_out(cohort: Cohort) -> list[str]:
+    """The runs that are not averaged, by what became of them."""
+    states: dict[str, list[str]] = {}
+    for run in cohort.runs:
+        if not run.complete:
+            why = f"contradictory, {run.doubts[0]}" if run.doubts else run.state
+            states.setdefault(why, []).append(run.header.run_id)
+    return [f"{_named(cohort)}: {len(ids)} {why}, not averaged ({_names(ids)})" for why, ids in states.items()]
+
+
+def _names(names: Sequence[str], most: int = 3) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _table(track: Track, cohorts: list[Cohort], frozen: Mapping[str, str]) -> Table:
+    others = [c for c in cohorts if not c.complete or _impossible(c, track.data.floor)]
+    ranked = [c for c in cohorts if c not in others]
+    anchor = _anchor(track, ranked, frozen)
+    derived = not track.target.val_loss
+    targets = track.target.val_loss or ((statistics.fmean(anchor.losses),) if anchor else ())
+
+    def reaches(cohort: Cohort) -> tuple[Reach, ...]:
+        if derived and cohort is anchor:
+            return tuple(reach_at_end(cohort, target) for target in targets)
+        return tuple(reach(cohort, target, track.target.final) for target in targets)
+
+    base = reaches(anchor) if anchor else ()
+    floor = track.data.floor
+    entries = []
+    for cohort in ranked:
+        loss, reached = spread(cohort.losses), reaches(cohort)
+        assert loss is not None  # a table holds only cohorts with a complete run
+        gains = tuple(
+            speedup(ours.times, theirs.times) if cohort is not anchor and ours.all_met and theirs.all_met else None
+            for ours, theirs in zip(base, reached, strict=False)
+        )
+        above = None if floor is None else loss.mean - floor
+        gains = gains or (None,) * len(targets)
+        note = _note(cohort, [c for c in ranked if c.milestone == cohort.milestone], frozen)
+        entries.append(Entry(None, note, cohort, loss, above, reached, gains, cohort is anchor))
+    return Table(cohorts[0].hardware, _data(track, cohorts[0]), targets, _ordered(entries), tuple(others))
+
+
+def _anchor(track: Track, cohorts: Sequence[Cohort], frozen: Mapping[str, str]) -> Cohort | None:
+    """The anchor milestone's cohort: of its frozen program if there is one, then the one with most complete runs."""
+    own = [cohort for cohort in cohorts if cohort.milestone == track.anchor]
+    sha256 = frozen.get(track.anchor)
+    return max(own, key=lambda cohort: (cohort.code_sha256 == sha256, len(cohort.complete)), default=None)
+
+
+def _ordered(entries: list[Entry]) -> tuple[Entry, ...]:
+    """By time to the main target; after them, by final loss and without a rank, those not all of whose runs met it."""
+
+    def place(entry: Entry) -> tuple:
+        main = entry.reaches[0].seconds if entry.reaches else None
+        return (main is None, main.mean if main else 0.0, entry.loss.mean, entry.label)
+
+    placed = sorted(entries, key=place)
+    return tuple(replace(entry, rank=None if place(entry)[0] else n) for n, entry in enumerate(placed, start=1))
+
+
+def _data(track: Track, cohort: Cohort) -> str:
+    """The validation data in words, unless the track has pinned it."""
+    if track.data.val_sha256:
+        return ""
+    shards = cohort.runs[0].header.val_data
+    return ", ".join(f"{shard.name} ({shard.tokens:,} tokens, sha256 {shard.sha256[:8]})" for shard in shards[:2])
+
+
+def _note(cohort: Cohort, namesakes: Sequence[Cohort], frozen: Mapping[str, str]) -> str:
+    """What the milestone's name does not say: whose program it is, and how it differs from its namesakes."""
+    notes = []
+    same = [name for name, sha256 in frozen.items() if sha256 == cohort.code_sha256 and name != cohort.milestone]
+    if same:
+        notes.append(f"same program as {same[0]}")
+    elif frozen.get(cohort.milestone, cohort.code_sha256) != cohort.code_sha256:
+        notes.append(f"other program: {cohort.code_sha256[:8]}")
+    elif cohort.milestone not in frozen and len({c.code_sha256 for c in namesakes}) > 1:
+        notes.append(f"program {cohort.code_sha256[:8]}")
+    fields = [c.fields for c in namesakes]
+    names = sorted({name for table in fields for name in table} - {"num_iterations"})
+    own = cohort.fields
+    differing = [name for name in names if name in own and any(t.get(name) != own[name] for t in fields)]
+    if differing:
+        notes.append(_names([printable(f"{name}={own[name]}")[:40] for name in differing]))
+    if len({c.planned_steps for c in namesakes}) > 1:
+        notes.append(f"{cohort.planned_steps:,} steps")
+    if len({c.train_sha256 for c in namesakes}) > 1:
+        notes.append(f"trained on {','.join(cohort.train_sha256)[:8]}")
+    return "; ".join(notes)

@@ -1,0 +1,170 @@
+"""speedrun leaderboard: ranks runs in the terminal, in leaderboard.md and on the web page."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from speedrun import house
+from speedrun.errors import NO, YES, UserError
+from speedrun.files import write_text
+from speedrun.logs import printable, read_logs
+from speedrun.milestones import all_milestones
+from speedrun.ranking import Board, Entry, Table, rank
+from speedrun.runs import Run
+from speedrun.tracks import all_tracks, load_track
+
+DOCUMENT = "leaderboard.md"
+PAGE = "site/leaderboard.html"
+
+
+def main(
+    source: Annotated[
+        list[str] | None,
+        typer.Option("--from", help="records, runs, or a log or folder; may be repeated.", show_default="records"),
+    ] = None,
+    track: Annotated[str | None, typer.Option(help="This track only; leaves leaderboard.md alone.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; write nothing but --page.")] = False,
+    page: Annotated[Path | None, typer.Option(help="Where the web page goes.", show_default=PAGE)] = None,
+    check: Annotated[bool, typer.Option("--check", help="Exit 1 if leaderboard.md is out of date.")] = False,
+) -> int:
+    """Rank the runs of each track by time to its target: in the terminal, in leaderboard.md, on a web page.
+
+    leaderboard.md is written only from records/ as a whole. The page's path is the last line printed.
+
+    Example: speedrun leaderboard --from runs --page site/leaderboard.html
+    """
+    sources = source or ["records"]
+    whole = sources == ["records"] and track is None
+    if check and (not whole or as_json or page):
+        raise UserError("--check compares leaderboard.md with all of records/: give it no other option")
+    boards, problems = judge(sources, track)
+    for problem in problems:
+        print(f"leaderboard: {problem}", file=sys.stderr)
+    if check:
+        return _check(boards)
+    if as_json:
+        print(json.dumps({"tracks": [_board(board) for board in boards], "problems": problems}))
+    else:
+        _show(boards, sources)
+        if whole:
+            write_text(house.root() / DOCUMENT, _document(boards)[1])
+    if page or not as_json:
+        place = page or house.root() / PAGE
+        _write_page(place, boards)
+        if not as_json:
+            print(house.shown(place))
+    return YES
+
+
+def judge(sources: list[str], only: str | None) -> tuple[list[Board], list[str]]:
+    """Every track's board, and a line for each file, and each unknown track, that was left out."""
+    tracks = [load_track(only)] if only else all_tracks()
+    runs, problems = read_logs(_places(sources))
+    by_track: dict[str, list[Run]] = {}
+    for run in runs:
+        by_track.setdefault(run.header.track, []).append(run)
+    frozen = {milestone.name: milestone.sha256 for milestone in all_milestones() if milestone.sha256}
+    boards = [rank(track, by_track.pop(track.name, []), frozen) for track in tracks]
+    for name, strangers in by_track.items() if not only else ():
+        what = f"track {name!r}, which is not below records/" if name else "no track"
+        problems.append(f"{len(strangers)} run{'s' if len(strangers) > 1 else ''} of {what}: not ranked")
+    return boards, problems
+
+
+def _places(sources: list[str]) -> list[Path]:
+    own = {"records": house.records(), "runs": house.runs()}  # of these, one that is not there yet holds no runs
+    places = [own.get(source, Path(source)) for source in sources]
+    for place in places:
+        if place not in own.values() and not place.exists():
+            raise UserError(f"{printable(place)}: no such file or folder; --from takes records, runs, a log, a folder")
+    return [place for place in places if place.exists()]
+
+
+def _document(boards: list[Board]) -> tuple[str | None, str]:
+    """leaderboard.md as it stands (None: there is none) and as it should."""
+    from speedrun import markdown
+
+    path = house.root() / DOCUMENT
+    try:
+        old = path.read_text(encoding="utf-8") if path.exists() else None
+    except UnicodeDecodeError:
+        raise UserError(f"{house.shown(path)} is not UTF-8 text: move it away and call this again") from None
+    document = markdown.NEW_FILE if old is None else old
+    return old, markdown.splice(document, markdown.render(boards), DOCUMENT)
+
+
+def _check(boards: list[Board]) -> int:
+    old, new = _document(boards)
+    if old == new:
+        print(f"{DOCUMENT} is up to date")
+        return YES
+    print(f"{DOCUMENT} is out of date: run `speedrun leaderboard` and commit it", file=sys.stderr)
+    return NO
+
+
+def _show(boards: list[Board], sources: list[str]) -> None:
+    from rich.console import Console
+
+    from speedrun.terminal import show_boards
+
+    if any(board.tables or board.problems for board in boards):
+        show_boards(Console(highlight=False), boards)
+    else:
+        print(f"No runs of any track in {' '.join(map(printable, sources))} yet: speedrun replay makes some.")
+
+
+def _write_page(place: Path, boards: list[Board]) -> None:
+    from speedrun.page import render
+
+    write_text(place, render(boards))
+
+
+def _board(board: Board) -> dict[str, Any]:
+    track = board.track
+    return {
+        "track": track.name,
+        "targets": list(track.target.val_loss),
+        "final": track.target.final,
+        "floor": track.data.floor,
+        "anchor": track.anchor,
+        "tables": [_table(table) for table in board.tables],
+        "problems": list(board.problems),
+    }
+
+
+def _table(table: Table) -> dict[str, Any]:
+    return {
+        "hardware": table.hardware,
+        "data": table.data or None,
+        "targets": list(table.targets),
+        "unreached": list(table.unreached),
+        "entries": [_entry(entry) for entry in table.entries],
+    }
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    cohort = entry.cohort
+    return {
+        "rank": entry.rank,
+        "milestone": cohort.milestone,
+        "label": entry.label,
+        "code_sha256": cohort.code_sha256,
+        "planned_steps": cohort.planned_steps,
+        "runs": [run.header.run_id for run in cohort.complete],
+        "val_loss": entry.loss._asdict(),
+        "above_floor": entry.above_floor,
+        "targets": [
+            {
+                "target": reach.target,
+                "met": reach.met,
+                "seconds": reach.seconds._asdict() if reach.seconds else None,
+                "steps": reach.steps,
+                "tokens": reach.tokens,
+                "speedup": gain._asdict() if gain else None,
+            }
+            for reach, gain in zip(entry.reaches, entry.speedups, strict=True)
+        ],
+    }
