@@ -10,10 +10,10 @@ It cleans nothing, removes no duplicates and does not shuffle.
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 try:
     from speedrun import cli, house
@@ -29,6 +29,9 @@ from speedrun.progress import bars
 from speedrun.shards import MOST_TOKENS, Meta, sha256_of, shard_name
 from speedrun.tokenizers import BYTES, Batch, Cutter, batches, characters, cores, encode_all
 from typer import Argument, Option
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Tokenizer(StrEnum):
@@ -119,13 +122,13 @@ def _batches(corpus: Corpus, plan: Plan, split: Split, meta: Meta) -> Iterator[B
     return batches(joined(found) if meta.end_of_text is None else found)
 
 
-def _counted(source: Iterable[Batch], report) -> Iterator[Batch]:
+def _counted(source: Iterable[Batch], report: Callable[[int], object]) -> Iterator[Batch]:
     for batch in source:
         yield batch
         report(sum(len(text) for text, _ in batch))
 
 
-def _write(build: Build, split: Split, rows: Iterable, shard_tokens: int) -> None:
+def _write(build: Build, split: Split, rows: "Iterable[np.ndarray]", shard_tokens: int) -> None:
     """Shards of one split: validation shards are numbered from 0, training shards from 1."""
     number = 0 if split == "val" else 1
     cutter = Cutter(shard_tokens)

@@ -5,13 +5,15 @@ import json
 import os
 import resource
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from data_scripts import SHARED, gpt2_environment, interruptible, refused, run, shards, start
+from data_scripts import HOUSE, SHARED, gpt2_environment, interruptible, refused, run, shards, start
 from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
@@ -264,6 +266,14 @@ def test_wrong_calls_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.txt").touch()
     assert "to validate with" in refused(*call, "--val", tmp_path / "empty.txt")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("script", ["text.py", "fineweb.py", "cached_fineweb10B.py"])
+def test_python_without_the_project_says_what_to_type(script: str) -> None:
+    call = [sys.executable, "-S", HOUSE / "data" / script]  # -S: without site-packages
+    done = subprocess.run(call, capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
+    said = f"{script}: run `make setup`, then .venv/bin/python data/{script}\n"
+    assert (done.returncode, done.stderr) == (2, said)
 
 
 def test_too_many_characters_are_refused(tmp_path: Path) -> None:

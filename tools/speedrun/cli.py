@@ -11,6 +11,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
+from functools import wraps
 
 from speedrun.errors import INTERRUPTED, WRONG_CALL, YES, UserError
 
@@ -39,13 +40,18 @@ def run(name: str, function: Callable[..., int | None], arguments: list[str] | N
     import typer
     from typer.exceptions import TyperException
 
+    @wraps(function)
+    def interruptible(*values: object, **options: object) -> int | None:
+        try:
+            return function(*values, **options)
+        except KeyboardInterrupt:  # typer itself would end without a word
+            print(f"{name}: interrupted", file=sys.stderr)
+            return INTERRUPTED
+
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command()(function)
+    app.command()(interruptible)
     try:
         return app(arguments, prog_name=name, standalone_mode=False) or YES
-    except (KeyboardInterrupt, typer.Abort):
-        print(f"{name}: interrupted", file=sys.stderr)
-        return INTERRUPTED
     except TyperException as error:
         return fail(name, f"{error.format_message().rstrip('.')}; see {name} --help")
     except UserError as error:
