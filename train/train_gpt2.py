@@ -34,6 +34,10 @@ from glob import glob
 from hashlib import sha256
 from pathlib import Path
 
+# Read when torch is loaded. A CPU thread that waits for another spins only briefly: the usual length makes a step 20
+# to 30 times slower as soon as other programs want the cores, and is not measurably faster on cores of one's own.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
 import numpy as np
 import torch
 import torch.distributed as dist

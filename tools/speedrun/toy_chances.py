@@ -48,20 +48,13 @@ def apportion(shares: Mapping[int, int]) -> Table:
     return Table(weights)
 
 
-def zipf(choices: Sequence[int], share: int) -> dict[int, int]:
-    """`share` divided in inverse proportion to rank + 2, the first choice the most frequent."""
-    weights = [10**9 // (rank + 2) for rank in range(len(choices))]
-    return {choice: share * weight for choice, weight in zip(choices, weights, strict=True)}
-
-
 def mixed(*parts: tuple[int, Sequence[int]]) -> Table:
-    """A mixture: each part is a percentage and the choices that share it, by Zipf's law in their order."""
+    """A mixture: each part is a share and the choices that divide it by Zipf's law, in proportion to 1 / (rank + 1)."""
     shares: dict[int, int] = {}
-    for percent, choices in parts:
-        part = zipf(choices, percent)
-        whole = sum(part.values()) // percent
-        for choice, share in part.items():
-            shares[choice] = shares.get(choice, 0) + 10**9 * share // whole
+    for share, choices in parts:
+        weights = [10**9 // (rank + 1) for rank in range(len(choices))]
+        for choice, weight in zip(choices, weights, strict=True):
+            shares[choice] = shares.get(choice, 0) + share * weight * 10**9 // sum(weights)
     return apportion(shares)
 
 

@@ -19,12 +19,14 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING
 
 from speedrun.toy_chances import Distribution, EndOfGiven, Pen, Reader, Writer
 from speedrun.toy_tables import (
     CROWD,
+    DOES,
+    IS,
     NAME,
     PRONOUN,
     QUOTE,
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
 CHUNK = 1 << 16  # tokens generated between two signs of progress
 
 
-@lru_cache(maxsize=None)
+@cache
 def tokens_of(text: str) -> tuple[int, ...]:
     """The tokens of words divided by spaces."""
     return tuple(token_of()[word] for word in text.split())
@@ -83,7 +85,7 @@ class Document:
 
     def write(self) -> None:
         self.opening()
-        first_words = [*tokens_of('<|endoftext|> her she one the what where who "'), *self.names]
+        first_words = [*tokens_of('<|endoftext|> her she one the is does what where who "'), *self.names]
         sentence = 0
         while True:
             first_words[RELATIVE] = self.people[-1].possessive
@@ -104,12 +106,12 @@ class Document:
     # ---- people and facts
 
     def opening(self) -> None:
-        """in the harbour , a tarred sailor named Mira keeps a red lantern in the cellar ."""
+        """in the harbour , a lonely sailor named Mira keeps a red lantern in the cellar ."""
         self.say("in the")
         self.home = self.draw(self.tables.openings)
         self.topic = self.tables.topic_of[self.home]
         self.say(", a")
-        self.draw(self.topic.adjectives)
+        self.draw(self.tables.states)
         self.draw(self.topic.roles)
         self.say("named")
         self.introduce("B")
@@ -143,7 +145,8 @@ class Document:
 
     def whose_thing(self) -> Person:
         """red lantern: one of the things kept, which tells whose."""
-        owner = self.people[self.pick([person.adjective for person in self.people], self.tables.one_of[len(self.people)])]
+        adjectives = [person.adjective for person in self.people]
+        owner = self.people[self.pick(adjectives, self.tables.one_of[len(adjectives)])]
         self.put(owner.thing)
         return owner
 
@@ -163,11 +166,9 @@ class Document:
 
     def statement(self, subject: list[Person]) -> None:
         """Mira mends ... / Mira and Tomas mend ... : all after the first name, or after the pronoun."""
-        if len(subject) == 1:
-            verb = self.draw(self.topic.predicates)
-            if verb == self.word["and"]:
-                subject = [*subject, self.someone_but(subject)]
-        if len(subject) > 1:
+        verb = self.draw(self.topic.predicates if len(subject) == 1 else self.topic.plural_predicates)
+        if verb == self.word["and"]:
+            subject = [*subject, self.someone_but(subject)]
             verb = self.draw(self.topic.plural_predicates)
         self.subject = subject
         PREDICATES.get(vocabulary()[verb], Document.handles)(self, subject)
@@ -182,7 +183,7 @@ class Document:
     def meets(self, subject: list[Person]) -> None:
         """meets Tomas ..."""
         self.someone_but(subject)
-        self.ending(subject)
+        self.ending(subject, alone=True)
 
     def goes(self, subject: list[Person]) -> None:
         """goes to the market ."""
@@ -221,9 +222,9 @@ class Document:
         self.thing_of(other)
         self.nook_of(other)
 
-    def ending(self, subject: list[Person]) -> None:
-        """. / with Anna . / in the market . / because she is tired ."""
-        first = self.draw(self.tables.endings)
+    def ending(self, subject: list[Person], alone: bool = False) -> None:
+        """. / in the market . / because she is tired . / with Anna ."""
+        first = self.draw(self.tables.endings_alone if alone else self.tables.endings)
         if first == self.word["."]:
             return
         if first == self.word["with"]:
@@ -269,6 +270,29 @@ class Document:
         self.draw(self.tables.states)
         self.say(".")
 
+    def asks_state(self) -> None:
+        """is Mira tired ? yes , Mira is tired ."""
+        person = self.one_of(self.people)
+        state = self.draw(self.tables.states)
+        self.say("? yes ,")
+        self.put(person.name)
+        self.say("is")
+        self.put(state)
+        self.say(".")
+        self.subject = [person]
+
+    def asks_deed(self) -> None:
+        """does Mira help Tomas ? yes , Mira helps Tomas ."""
+        person = self.one_of(self.people)
+        verb = self.draw(self.tables.people_verbs[True])
+        other = self.someone_but([person])
+        self.say("? yes ,")
+        self.put(person.name)
+        self.put(self.tables.third_person[verb])
+        self.put(other.name)
+        self.say(".")
+        self.subject = [person]
+
     def what(self) -> None:
         """what does Mira keep ? a red lantern ."""
         self.say("does")
@@ -311,7 +335,7 @@ class Document:
         self.subject = [answer]
 
     def quote(self) -> None:
-        """" my red lantern is lost ! " says Mira . / " where is my red lantern ? " asks Mira ."""
+        """ " my red lantern is lost ! " says Mira . / " where is my red lantern ? " asks Mira ."""
         if self.draw(self.tables.quotes) == self.word["my"]:
             speaker = self.whose_thing()
             self.say("is")
@@ -330,6 +354,8 @@ SENTENCES = {
     PRONOUN: Document.continued,
     TIME: Document.timed,
     CROWD: Document.crowd,
+    IS: Document.asks_state,
+    DOES: Document.asks_deed,
     WHAT: Document.what,
     WHERE: Document.where,
     WHO: Document.who,
@@ -342,11 +368,19 @@ PREDICATES: dict[str, Callable[[Document, list[Person]], None]] = {
     "tells": Document.tells,
     "goes": Document.goes,
     "go": Document.goes,
-    **{verb: Document.meets for base in PEOPLE_VERBS for verb in (base, third_person(base))},
+    **{verb: Document.meets for base in PEOPLE_VERBS.split() for verb in (base, third_person(base))},
 }
 
 
 # ---- generating
+
+
+@cache
+def fingerprint() -> str:
+    """Another one means another language: sha256 of the vocabulary and of a text long enough to use every table."""
+    digest = hashlib.sha256("\n".join(vocabulary()).encode())
+    digest.update(sample("fingerprint", 0, CHUNK).astype("<u2").tobytes())
+    return digest.hexdigest()
 
 
 def _seed(split: str, seed: int) -> int:
@@ -390,7 +424,7 @@ def _read(tokens: Iterable[int]) -> tuple[list[tuple[int, int]], Distribution]:
         return reader.odds[1:], end.distribution
 
 
-def next_token_distribution(prefix: Sequence[int]) -> Distribution:
+def next_token_distribution(prefix: "Sequence[int] | np.ndarray") -> Distribution:
     """Exact probabilities of the token after `prefix`, which begins with an end-of-text token.
 
     Raises Impossible (a ValueError) where the language does not allow the prefix.
@@ -399,7 +433,7 @@ def next_token_distribution(prefix: Sequence[int]) -> Distribution:
     return _read(prefix[last:])[1]
 
 
-def log_probability(tokens: Sequence[int]) -> "np.ndarray":
+def log_probability(tokens: "Sequence[int] | np.ndarray") -> "np.ndarray":
     """Natural log of the probability of each of tokens[1:], given all before it; tokens[0] is an end-of-text token.
 
     Raises Impossible (a ValueError) where the language does not allow a token.
@@ -410,7 +444,7 @@ def log_probability(tokens: Sequence[int]) -> "np.ndarray":
     return np.log(odds[:, 0]) - np.log(odds[:, 1])
 
 
-def floor(tokens: Sequence[int]) -> float:
+def floor(tokens: "Sequence[int] | np.ndarray") -> float:
     """Mean of -log p over tokens[1:], in nats a token: no honest model does better, but for luck.
 
     Equal odds are counted before they are summed, so that the last digits do not depend on the machine.

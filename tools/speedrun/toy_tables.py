@@ -5,12 +5,11 @@ question looks far back, and so how much a model with a long memory gains. Chang
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 from speedrun.toy_chances import Table, mixed
 from speedrun.toy_words import (
     ADJECTIVES,
-    END_OF_TEXT,
     FACT_VERBS,
     FATES,
     MEN,
@@ -28,13 +27,14 @@ from speedrun.toy_words import (
 )
 
 FEWEST_PEOPLE, MOST_PEOPLE = 3, 5
-ONE_MORE_PERSON = 50  # percent, from the fewest on
-FEWEST_SENTENCES, MOST_SENTENCES = 4, 16  # after the last person was introduced
-LAST_SENTENCE = 15  # percent, from the fewest on
+ONE_MORE_PERSON = 40  # percent, from the fewest on
+FEWEST_SENTENCES, MOST_SENTENCES = 4, 14  # after the last person was introduced
+LAST_SENTENCE = 18  # percent, from the fewest on
 
 # The first word of a sentence is a choice among these and the names of the people, by NAME + index of the person.
-STOP, RELATIVE, PRONOUN, TIME, CROWD, WHAT, WHERE, WHO, QUOTE, NAME = range(10)
-PERCENT = {PRONOUN: 16, TIME: 5, CROWD: 9, WHAT: 7, WHERE: 10, WHO: 8, QUOTE: 9}  # of all; the names share the rest
+STOP, RELATIVE, PRONOUN, TIME, CROWD, IS, DOES, WHAT, WHERE, WHO, QUOTE, NAME = range(12)
+PERCENT = {PRONOUN: 24, TIME: 5, CROWD: 11, IS: 5, DOES: 5, WHAT: 3, WHERE: 5, WHO: 4, QUOTE: 4}  # names share the rest
+PERSON_SHARES = 6, 3, 2, 2, 2  # of mentions, in the order in which people are introduced
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ class Language:
     women: frozenset[int]
     plurals: frozenset[int]  # roles in the plural
     adjectives: frozenset[int]
-    base: dict[int, int]  # base form of each fact verb
+    base: dict[int, int]  # of verbs in the third person
+    third_person: dict[int, int]  # of base forms
     relations: Table
     fact_verbs: Table
     people_verbs: dict[bool, Table]  # by whether the subject is plural, as the next
@@ -74,6 +75,7 @@ class Language:
     times: Table
     articles: Table
     endings: Table
+    endings_alone: Table  # where no other person may come in
     where_asks: Table
     who_asks: Table
     quotes: Table
@@ -81,17 +83,22 @@ class Language:
     first_words: tuple[tuple[Table, ...], ...]  # [n][sentences since the last person was introduced]
 
 
-def ids(text: str | list[str]) -> list[int]:
-    return [token_of()[word] for word in (text.split() if isinstance(text, str) else text)]
+def ids(text: str) -> list[int]:
+    return [token_of()[word] for word in text.split()]
 
 
-def _verbs(text: str | list[str], many: bool) -> list[int]:
-    verbs = text.split() if isinstance(text, str) else text
-    return ids(verbs if many else [third_person(verb) for verb in verbs])
+def _verbs(text: str, many: bool) -> list[int]:
+    return [token_of()[verb if many else third_person(verb)] for verb in text.split()]
 
 
 def _both_numbers(roles: str) -> list[int]:
-    return ids([form for role in roles.split() for form in (role, plural(role))])
+    return [token_of()[form] for role in roles.split() for form in (role, plural(role))]
+
+
+def _people(percent: int, count: int, first: int = 0) -> list[tuple[int, list[int]]]:
+    """Parts of a mixture: `percent` shared by `count` people, of whom the first has index `first`."""
+    shares = PERSON_SHARES[:count]
+    return [(100 * percent * share // sum(shares), [first + index]) for index, share in enumerate(shares)]
 
 
 def _everywhere(field: str) -> str:
@@ -115,12 +122,12 @@ def _topic(at_home: Words) -> Topic:
             (30, _verbs(at_home.verbs, many=False)),
             (4, _verbs(_everywhere("verbs"), many=False)),
             (14, _verbs(PEOPLE_VERBS, many=False)),
-            (10, ids("and")),
-            (13, ids("takes")),
+            (14, ids("and")),
+            (9, ids("takes")),
             (7, ids("cleans")),
-            (7, ids("shows")),
-            (7, ids("goes")),
-            (8, ids("tells")),
+            (6, ids("shows")),
+            (10, ids("goes")),
+            (6, ids("tells")),
         ),
         plural_predicates=mixed(
             (60, _verbs(at_home.verbs, many=True)),
@@ -136,24 +143,24 @@ def _first_words(people: int, sentence: int) -> Table:
         return mixed((100, [STOP]))
     if people < FEWEST_PEOPLE:
         return mixed((100, [RELATIVE]))
-    parts = [(percent, [choice]) for choice, percent in PERCENT.items()]
-    parts.append((100 - sum(PERCENT.values()), [NAME + index for index in range(people)]))
+    parts = [(100 * percent, [choice]) for choice, percent in PERCENT.items()]
+    parts += _people(100 - sum(PERCENT.values()), people, NAME)
     if sentence == 0 and people < MOST_PEOPLE:
-        parts.append((100 * ONE_MORE_PERSON // (100 - ONE_MORE_PERSON), [RELATIVE]))
+        parts.append((10_000 * ONE_MORE_PERSON // (100 - ONE_MORE_PERSON), [RELATIVE]))
     if sentence >= FEWEST_SENTENCES:
-        parts.append((100 * LAST_SENTENCE // (100 - LAST_SENTENCE), [STOP]))
+        parts.append((10_000 * LAST_SENTENCE // (100 - LAST_SENTENCE), [STOP]))
     return mixed(*parts)
 
 
-@lru_cache
+@cache
 def language() -> Language:
     topics = tuple(_topic(topic) for topic in TOPICS)
     places = [ids(topic.places) for topic in TOPICS]
-    counts = range(1, MOST_PEOPLE + 1)
+    both = f"{FACT_VERBS} {PEOPLE_VERBS}"
     return Language(
         topics=topics,
         topic_of={place: topic for topic, its_places in zip(topics, places, strict=True) for place in its_places},
-        openings=mixed(*((100 // (rank + 4), its_places) for rank, its_places in enumerate(places))),
+        openings=mixed(*((1000 // (rank + 4), its_places) for rank, its_places in enumerate(places))),
         names={
             "W": mixed((100, ids(WOMEN))),
             "M": mixed((100, ids(MEN))),
@@ -161,10 +168,11 @@ def language() -> Language:
         },
         who_can_be={token_of()[relation]: letter for relation, letter in RELATIONS.items()},
         women=frozenset(ids(WOMEN)),
-        plurals=frozenset(ids([plural(role) for role in _everywhere("roles").split()])),
-        adjectives=frozenset(ids(_everywhere("adjectives")) + ids(ADJECTIVES)),
-        base=dict(zip(_verbs(FACT_VERBS, many=False), _verbs(FACT_VERBS, many=True), strict=True)),
-        relations=mixed((100, ids(list(RELATIONS)))),
+        plurals=frozenset(_both_numbers(_everywhere("roles"))[1::2]),
+        adjectives=frozenset(ids(_everywhere("adjectives") + " " + ADJECTIVES)),
+        base=dict(zip(_verbs(both, many=False), _verbs(both, many=True), strict=True)),
+        third_person=dict(zip(_verbs(both, many=True), _verbs(both, many=False), strict=True)),
+        relations=mixed((100, ids(" ".join(RELATIONS)))),
         fact_verbs=mixed((100, _verbs(FACT_VERBS, many=False))),
         people_verbs={many: mixed((100, _verbs(PEOPLE_VERBS, many))) for many in (False, True)},
         crowd_continues={
@@ -176,15 +184,14 @@ def language() -> Language:
         fates=mixed((100, ids(FATES))),
         times=mixed((100, ids(TIMES))),
         articles=mixed((70, ids("the")), (30, ids("a"))),
-        endings=mixed((50, ids(".")), (20, ids("with")), (15, ids("in")), (15, ids("because"))),
+        endings=mixed((50, ids(".")), (15, ids("in")), (15, ids("because")), (20, ids("with"))),
+        endings_alone=mixed((60, ids(".")), (20, ids("in")), (20, ids("because"))),
         where_asks=mixed((50, ids("is")), (50, ids("does"))),
         who_asks=mixed((60, ids("has")), (40, ids("is"))),
         quotes=mixed((60, ids("my")), (40, ids("where"))),
-        one_of=(mixed((100, [0])), *(mixed((100, range(count))) for count in counts)),
+        one_of=tuple(mixed(*_people(100, max(count, 1))) for count in range(MOST_PEOPLE + 1)),
         first_words=tuple(
             tuple(_first_words(people, sentence) for sentence in range(MOST_SENTENCES + 1))
             for people in range(MOST_PEOPLE + 1)
         ),
     )
-
-

@@ -1,0 +1,83 @@
+"""Every verb: help with an example, no heavy imports for it, one line for a wrong call, the same as its script."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from speedrun.cli import VERBS, run
+from speedrun.errors import UserError
+
+HOUSE = Path(__file__).resolve().parents[1]
+DATA_SCRIPTS = ["cached_fineweb10B", "fineweb", "text", "toy_language"]
+HEAVY = ("torch", "pandas", "scipy", "plotly", "pyarrow", "tiktoken", "huggingface_hub")
+
+
+def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=60, cwd=HOUSE)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_has_help_with_an_example_and_json(verb: str) -> None:
+    installed, script = call("-m", "speedrun.cli", verb, "--help"), call(f"tools/{verb}.py", "--help")
+    assert installed.returncode == script.returncode == 0
+    usage, text = installed.stdout.split("\n", 1)
+    assert usage == script.stdout.split("\n", 1)[0].replace(f"{verb}.py", f"speedrun {verb}")
+    assert text == script.stdout.split("\n", 1)[1]
+    assert f"  speedrun {verb}" in text and "--json" in text
+
+
+@pytest.mark.parametrize("name", DATA_SCRIPTS)
+def test_a_data_script_has_help(name: str) -> None:
+    result = call(f"data/{name}.py", "--help")
+    assert result.returncode == 0 and f"python data/{name}.py" in result.stdout
+
+
+@pytest.mark.parametrize("arguments", [["-m", "speedrun.cli", verb] for verb in VERBS] + [["data/text.py"]])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    """What makes --help slow is torch (a second) and the like; a time would depend on the machine."""
+    result = call("-X", "importtime", *arguments, "--help")
+    imported = {line.rpartition("|")[2].strip() for line in result.stderr.split("\n") if "import time:" in line}
+    assert result.returncode == 0 and "speedrun.cli" in imported | {"speedrun.cli"}
+    assert not imported & set(HEAVY)
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["repaly"], "did you mean replay?"),
+        (["replay"], "milestones"),
+        (["replay", "00_baseline", "--rnus", "3"], "--runs"),
+        (["replay", "00_baseline", "--runs", "three"], "--runs"),
+        (["replay", "00_basline"], "did you mean 00_baseline?"),
+        (["replay", "00_baseline", "--track", "toy_cpu"], "did you mean toy-cpu?"),
+        (["parse", "no_such_log.txt"], "no_such_log.txt"),
+    ],
+)
+def test_a_wrong_call_ends_in_one_line(arguments: list[str], said: str) -> None:
+    result = call("-m", "speedrun.cli", *arguments)
+    assert result.returncode == 2
+    assert result.stdout == "" and result.stderr.count("\n") == 1
+    assert said in result.stderr
+
+
+def test_without_a_verb_all_are_listed() -> None:
+    result = call("-m", "speedrun.cli")
+    assert result.returncode == 2
+    assert all(verb in result.stdout for verb in VERBS)
+
+
+@pytest.mark.parametrize(
+    "error, code, line",
+    [
+        (UserError("two\nlines"), 2, "x: two lines\n"),
+        (OSError(28, "No space left on device", "runs/log"), 2, "x: runs/log: No space left on device\n"),
+        (KeyboardInterrupt(), 130, "x: interrupted\n"),
+    ],
+)
+def test_how_a_command_ends(error: BaseException, code: int, line: str, capsys: pytest.CaptureFixture) -> None:
+    def command() -> int:
+        raise error
+
+    assert run("x", command, []) == code
+    assert capsys.readouterr() == ("", line)
