@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data_scripts import interruptible, refused, run, shards, start
+from data_scripts import HOUSE, interruptible, refused, run, shards, start
 from ngrams import cross_entropy
 from speedrun import toy_words
 from speedrun.shards import check_shard, decoder, read_meta, read_tokens
@@ -25,8 +25,11 @@ from speedrun.toy_language import chunks, floor, log_probability, next_token_dis
 from speedrun.toy_words import END_OF_TEXT, vocabulary
 
 WOMEN, MEN = set(toy_words.WOMEN.split()), set(toy_words.MEN.split())
-SMALL = "x"  # sha256 of the first 50,000 tokens to train on, seed 1
-DEFAULT = {"train": "x", "val": "x"}  # sha256 of the files
+SMALL = "fb6e0b9d84012e460dd16b82e3f612ee03d78c550210864f759d76143960ccab"  # sha256 of 50,000 tokens, train, seed 1
+DEFAULT = {  # sha256 of the files
+    "train": "b088d8a20dab09b39575eff29b4ad65409d4be455023ec68faf7162ae1ee5e38",
+    "val": "8de8d1981230fe6d4dfd8629865c520761b73d28725ca7f8d2122b9615fd6a18",
+}
 NAMES = "|".join(WOMEN | MEN)
 
 
@@ -56,8 +59,10 @@ def test_the_vocabulary_is_small_and_without_doubles() -> None:
 
 def test_tables_keep_proportions_in_whole_numbers() -> None:
     table = mixed((75, [7]), (25, [8, 9]))
-    # 8 and 9 share a quarter as 1/2 to 1/3: 3/5 and 2/5 of it
-    assert [table.weights[choice] / TOTAL for choice in (7, 8, 9)] == pytest.approx([0.75, 0.15, 0.1], abs=2 / TOTAL)
+    # 8 and 9 share a quarter as 1 to 1/2
+    assert [table.weights[choice] / TOTAL for choice in (7, 8, 9)] == pytest.approx(
+        [3 / 4, 1 / 6, 1 / 12], abs=2 / TOTAL
+    )
     assert sum(table.weights.values()) == TOTAL == len(table.slots)
     assert apportion({1: 10**9, 2: 1, 3: 0}).weights == {1: TOTAL - 1, 2: 1}
 
@@ -188,48 +193,60 @@ def test_verbs_agree_across_a_clause(documents: list[str]) -> None:
     assert crossing > len(documents) / 4 and min(numbers.values()) > len(documents) / 10
 
 
-def test_pronouns_and_possessives_are_those_of_the_last_subject(documents: list[str]) -> None:
-    bound = 0
+def with_subjects(document: str) -> Iterator[tuple[list[str], list[str]]]:
+    """The words of each sentence, and the people whom its pronoun, or that of the next sentence, means."""
+    people: list[str] = []
+    for sentence in sentences(document):
+        words = sentence.split()
+        if words[0] == "one":  # one morning ,
+            words = words[3:]
+        if words[0] in ("in", "her", "his"):
+            people = [word for word in words if re.fullmatch(NAMES, word)]
+        elif words[0] in ("is", "does"):
+            people = [words[1]]
+        elif words[0] in ("what", "where"):
+            people = [words[2]]
+        elif words[0] in ("who", '"'):
+            people = [words[-1]]
+        elif words[0] != "the":
+            people = [words[0]] if re.fullmatch(NAMES, words[0]) else people
+            people = [*people, words[2]] if words[1] == "and" else people
+        yield words, people
+
+
+def test_pronouns_and_possessives_are_those_of_the_subject(documents: list[str]) -> None:
+    bound = reasons = own = 0
     for document in documents:
-        last = ""
-        for sentence in sentences(document):
-            if spoken := re.search(rf"(?:says|asks|\?|yes ,) ({NAMES})\b", sentence):
-                last = spoken[1]
-            elif asked := re.match(rf"(?:what|where) (?:does|is) ({NAMES})", sentence):
-                last = asked[1]
-            elif named := re.search(
-                rf"^(?:.*(?:named|her \w+|his \w+|one \w+ ,) )?({NAMES}) and ({NAMES})\b", sentence
-            ):
-                last = "they"
-            elif named := re.search(rf"^(?:(?:in the|one|her|his) [^.]*? )?({NAMES})\b", sentence):
-                last = named[1]
-            elif together := re.match(r"(she|he) and ", sentence):
-                assert together[1] == ("she" if last in WOMEN else "he")
-                last = "they"
-            elif alone := re.match(r"(she|he|they) ", sentence):
-                assert alone[1] == ("they" if last == "they" else "she" if last in WOMEN else "he")
+        before: list[str] = []
+        for words, people in with_subjects(document):
+            pronoun = "they" if len(people) > 1 else "she" if people[0] in WOMEN else "he"
+            if words[0] in ("she", "he", "they"):
+                assert words[0] == ("they" if len(before) > 1 else "she" if before[0] in WOMEN else "he")
                 bound += 1
-            if reason := re.search(r"because (she|he|they) (is|are)", sentence):
-                assert reason.groups() == (
-                    ("they", "are") if last == "they" else ("she", "is") if last in WOMEN else ("he", "is")
-                )
-            if own := re.search(rf"(?:takes|cleans|shows {NAMES}) (her|his) ", sentence):
-                assert own[1] == ("her" if last in WOMEN else "his")
-    assert bound > len(documents) / 2
+            if "because" in words:
+                at = words.index("because")
+                assert words[at + 1 : at + 3] == [pronoun, "are" if pronoun == "they" else "is"]
+                reasons += 1
+            if words[0] not in ("her", "his") and (possessives := {"her", "his"} & set(words)):
+                assert possessives == {"her" if pronoun == "she" else "his"}
+                own += 1
+            before = people
+    assert min(bound, reasons, own) > len(documents) / 4
 
 
 def test_people_are_where_they_last_went(documents: list[str]) -> None:
-    asked = moved = 0
+    asked = after_moving = 0
     for document in documents:
-        home = re.match(r" in the (\w+) ,", document)
-        assert home
-        for answer in re.findall(r"where is \w+ \? in the (\w+)", document):
-            asked += 1
-            assert answer == home[1] or f"to the {answer} ." in document
-        for found in re.finditer(rf"\. ({NAMES}) goes to the (\w+) \. where is \1 \? in the (\w+)", document):
-            moved += 1
-            assert found[2] == found[3]
-    assert asked > len(documents) / 4 and moved > 0
+        home = document.split()[2]
+        at: dict[str, str] = {}
+        for words, people in with_subjects(document):
+            if "to" in words:
+                at |= dict.fromkeys(people, words[words.index("to") + 2])
+            if words[:2] == ["where", "is"]:
+                assert words[-1] == at.get(words[2], home)
+                asked += 1
+                after_moving += words[2] in at
+    assert asked > len(documents) / 10 and after_moving > len(documents) / 100
 
 
 def test_the_topic_colours_the_words_of_the_whole_document(documents: list[str]) -> None:
@@ -248,7 +265,7 @@ def test_the_topic_colours_the_words_of_the_whole_document(documents: list[str])
 
 def test_documents_are_of_a_length_that_a_short_context_holds_and_all_different(documents: list[str]) -> None:
     lengths = np.array([len(document.split()) + 1 for document in documents])
-    assert 110 < lengths.mean() < 140 and lengths.max() < 256
+    assert 100 < lengths.mean() < 130 and lengths.max() < 256
     assert len(set(documents)) == len(documents)
 
 
@@ -270,6 +287,28 @@ def test_n_grams_stay_far_above_the_floor(text: np.ndarray) -> None:
 def test_n_grams_fitted_to_the_default_corpus_stay_far_above_the_floor() -> None:
     unigram, bigram, fivegram = margins(sample("train", 1, 4_000_000), sample("val", 1, 131_072))
     assert unigram > 3 and bigram > 1.2 and fivegram > 0.6
+
+
+@pytest.mark.slow
+def test_attention_comes_closer_to_the_floor_than_a_5_gram_does(tmp_path: Path) -> None:
+    """The baseline on 0.8M tokens: half a minute on two cores, well within what the track allows."""
+    assert run("toy_language.py", "--out", tmp_path)[0] == 0
+    train, val = (tmp_path / f"toy_language_{shard}.bin" for shard in ("train_000001", "val_000000"))
+    shape = {"num_layers": 4, "num_heads": 4, "model_dim": 128, "sequence_length": 256, "vocab_size": 0}
+    schedule = {
+        "num_iterations": 800,
+        "warmup_iterations": 50,
+        "batch_size": 4,
+        "micro_batch_size": 4,
+        "val_every": 800,
+    }
+    files = {"train_files": train, "val_files": val, "val_tokens": 0, "log_file": tmp_path / "log.txt"}
+    machine = {"device": "cpu", "precision": "float32", "compile": "false", "learning_rate": 3e-3}
+    flags = [f"--{field}={value}" for field, value in {**shape, **schedule, **files, **machine}.items()]
+    subprocess.run([sys.executable, HOUSE / "history/00_baseline/train_gpt2.py", *flags], check=True)
+    reached = json.loads((tmp_path / "log.txt").read_text().splitlines()[-1])["final_val_loss"]
+    fivegram = cross_entropy(read_tokens(train), read_tokens(val), 5, len(vocabulary()))
+    assert floor(read_tokens(val)) < reached < fivegram - 0.1
 
 
 def test_n_gram_probabilities_sum_to_one() -> None:
