@@ -398,7 +398,7 @@ def warm_up(model: nn.Module, optimizers: list, h: Hyperparameters) -> None:
     made_up = np.arange(h.batch_size * h.sequence_length + 1) % h.vocab_size
     weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     states = [optimizer.state_dict() for optimizer in optimizers]
-    with torch.random.fork_rng():
+    with torch.random.fork_rng([torch.cuda.current_device()] if h.device == "cuda" else []):
         for _ in range(h.untimed_steps):
             training_step(model, optimizers, training_batches([("", made_up)], h), h)
         validate(model, made_up, h)
