@@ -110,7 +110,8 @@ def main() -> None:
         spread = statistics.stdev(values) if repeats > 1 else float("nan")
         print(f"{name:<12}{statistics.mean(values):>10,.0f} tokens/s +- {spread:,.0f} (standard deviation)")
     ratios = [ours / plain for ours, plain in zip(*speeds.values(), strict=True)]
-    print(f"ratio of neighbouring runs: median {statistics.median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f}")
+    middle, low, high = statistics.median(ratios), min(ratios), max(ratios)
+    print(f"ratio of neighbouring runs: median {middle:.3f}, from {low:.3f} to {high:.3f}")
 
 
 if __name__ == "__main__":

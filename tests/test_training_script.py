@@ -166,7 +166,7 @@ def test_loss_does_not_depend_on_processes_or_micro_batches(script: Path, data: 
         assert curve == pytest.approx(curves[0], abs=2e-5)
 
 
-def test_public_scripts_find_the_final_loss_despite_the_program_in_the_log(script: Path, data: Path, tmp_path: Path) -> None:
+def test_the_first_line_that_matches_is_a_validation_not_the_program(script: Path, data: Path, tmp_path: Path) -> None:
     """The usual mistake is to match `val_loss:{...:.4f}` of the program's text."""
     log = tmp_path / "log.txt"
     assert run(script, *flags(data, log)).returncode == 0

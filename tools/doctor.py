@@ -1,4 +1,4 @@
-"""python tools/doctor.py ...: the same as `speedrun doctor ...`; the verb is in speedrun/verbs/doctor.py."""
+"""python tools/doctor.py ... is the same as `speedrun doctor ...`, which speedrun/verbs/doctor.py defines."""
 
 from speedrun.cli import tool
 

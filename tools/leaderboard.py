@@ -1,4 +1,4 @@
-"""python tools/leaderboard.py ...: the same as `speedrun leaderboard ...`; the verb is in speedrun/verbs/leaderboard.py."""
+"""python tools/leaderboard.py ... is the same as `speedrun leaderboard ...`, which speedrun/verbs/leaderboard.py defines."""
 
 from speedrun.cli import tool
 

@@ -1,4 +1,4 @@
-"""python tools/parse.py ...: the same as `speedrun parse ...`; the verb is in speedrun/verbs/parse.py."""
+"""python tools/parse.py ... is the same as `speedrun parse ...`, which speedrun/verbs/parse.py defines."""
 
 from speedrun.cli import tool
 

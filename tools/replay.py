@@ -1,4 +1,4 @@
-"""python tools/replay.py ...: the same as `speedrun replay ...`; the verb is in speedrun/verbs/replay.py."""
+"""python tools/replay.py ... is the same as `speedrun replay ...`, which speedrun/verbs/replay.py defines."""
 
 from speedrun.cli import tool
 
