@@ -1,4 +1,4 @@
-"""python tools/doctor.py ... is the same as `speedrun doctor ...`, which speedrun/verbs/doctor.py defines."""
+"""python tools/doctor.py ... is the same as `speedrun doctor ...`: see speedrun/verbs/doctor.py."""
 
 from speedrun.cli import tool
 

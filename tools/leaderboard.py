@@ -1,4 +1,4 @@
-"""python tools/leaderboard.py ... is the same as `speedrun leaderboard ...`, which speedrun/verbs/leaderboard.py defines."""
+"""python tools/leaderboard.py ... is the same as `speedrun leaderboard ...`: see speedrun/verbs/leaderboard.py."""
 
 from speedrun.cli import tool
 

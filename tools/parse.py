@@ -1,4 +1,4 @@
-"""python tools/parse.py ... is the same as `speedrun parse ...`, which speedrun/verbs/parse.py defines."""
+"""python tools/parse.py ... is the same as `speedrun parse ...`: see speedrun/verbs/parse.py."""
 
 from speedrun.cli import tool
 

@@ -1,4 +1,4 @@
-"""python tools/replay.py ... is the same as `speedrun replay ...`, which speedrun/verbs/replay.py defines."""
+"""python tools/replay.py ... is the same as `speedrun replay ...`: see speedrun/verbs/replay.py."""
 
 from speedrun.cli import tool
 

@@ -281,7 +281,7 @@ def log_header(h: Hyperparameters, source: str, model: nn.Module, train_shards: 
         "threads": torch.get_num_threads(), "gpu_count": WORLD_SIZE if h.device == "cuda" else 0,
         "gpu": torch.cuda.get_device_name() if h.device == "cuda" else None,
         "driver": driver.split("\n")[0] if driver else None, "cuda": torch.version.cuda if h.device == "cuda" else None,
-        "python": platform.python_version(), "torch": torch.__version__, "os": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(), "torch": torch.__version__, "os": platform.system(),
     }  # fmt: skip
     header = {
         "speedrun_log": 1,
