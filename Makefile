@@ -7,6 +7,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 CORPUS := data/toy_language/meta.json
+# Ctrl-C: the command itself says so in one line; without the trap make would add another. make still stops there.
+QUIET = trap : INT; $(1) || [ $$? -eq 130 ]
 
 .PHONY: help setup speedrun leaderboard doctor test test-all lint lock clean
 .DELETE_ON_ERROR:
@@ -29,11 +31,11 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@touch $@
 
 $(CORPUS): data/toy_language.py $(wildcard tools/speedrun/toy_*.py) | setup
-	@$(BIN)/python data/toy_language.py
+	@$(call QUIET,$(BIN)/python data/toy_language.py)
 
 speedrun: setup $(CORPUS)
-	@$(BIN)/speedrun replay 00_baseline train --track toy-cpu
-	@$(BIN)/speedrun leaderboard --from runs --track toy-cpu --page site/leaderboard.html
+	@$(call QUIET,$(BIN)/speedrun replay 00_baseline train --track toy-cpu)
+	@$(call QUIET,$(BIN)/speedrun leaderboard --from runs --track toy-cpu --page site/leaderboard.html)
 
 leaderboard: setup
 	@$(BIN)/speedrun leaderboard --page site/leaderboard.html

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """", did you mean A or B?", or the whole list when nothing is near; empty when there are no names."""
+    """A hint in parentheses to put after a wrong name: those like it, or all when none is; empty without names."""
     known = list(names)
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     if near:
