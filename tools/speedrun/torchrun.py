@@ -45,7 +45,7 @@ def command(script: Path, arguments: Sequence[str], nproc: int, scratch: Path) -
     python, tie = sys.executable, [sys.executable, "-I", "-S", leash.__file__]
     launcher = ["torch.distributed.run", "--standalone", f"--nproc_per_node={nproc}"]
     logs = ["--log-dir", str(scratch), "--redirects", "2", "--no-python"]  # 2: standard error goes to files
-    rank = [*tie, str(int(signal.SIGKILL)), python, "-u", str(script), *arguments]
+    rank = [*tie, str(int(signal.SIGKILL)), python, str(script), *arguments]
     return [*tie, str(int(signal.SIGTERM)), python, "-m", *launcher, *logs, *rank]
 
 
