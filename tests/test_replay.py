@@ -199,8 +199,9 @@ def test_an_interrupted_replay_keeps_the_log_and_leaves_no_process(root, number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     (plan,) = plans(root)
-    assert out == "" and err.count("\n") == 1  # after what was read above
-    assert err.startswith(f"replay: interrupted; 0 of 2 runs were completed; the log so far is in runs/{plan.name}")
+    *progress, last = err.splitlines()  # after what was read above; a busy machine may still show a line of progress
+    assert out == "" and all(line.startswith("run 1 of 2") for line in progress)
+    assert last.startswith(f"replay: interrupted; 0 of 2 runs were completed; the log so far is in runs/{plan.name}")
     assert [(o["exit_code"], o["finished"]) for o in outcomes(plan)] == [(130, "interrupted")]
     assert read_log(plan / "seed_1.txt").finished == "interrupted"
     assert none_left_with(plan.name)
@@ -214,7 +215,8 @@ def test_a_replay_that_is_killed_takes_every_process_with_it(root):
     process.communicate(timeout=60)
     (plan,) = plans(root)
     assert none_left_with(plan.name)
-    assert read_log(plan / "seed_1.txt").finished == "interrupted"  # torchrun still told the ranks to stop
+    log = read_log(plan / "seed_1.txt")
+    assert log.val and not log.complete  # kept so far; whether a rank still gets to its last line is a matter of luck
 
 
 @linux
