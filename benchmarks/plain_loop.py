@@ -5,10 +5,7 @@
 Shapes: nanoGPT's CPU recipe for character Shakespeare (4 layers, 4 heads, 128 wide, context 64, batch 12, vocabulary
 65). The plain loop is what one writes in an hour: nn.Linear with biases, nn.LayerNorm, exact GELU, fused attention,
 clipped gradients, fused AdamW, random windows of a tensor; it validates nothing and logs nothing. Each side runs in a
-process of its own, in turn (A B C A B C ..), so that drift of the machine hits all alike.
-
-The baseline runs twice: as it is, with threads that spin only briefly when they wait (GOMP_SPINCOUNT in the script,
-for the sake of machines that do something else as well), and with libgomp's usual spinning, as the plain loop has it.
+process of its own, in turn (A B A B ..), so that drift of the machine hits both alike.
 """
 
 import json
@@ -24,7 +21,6 @@ from pathlib import Path
 
 LAYERS, HEADS, WIDTH, CONTEXT, BATCH, VOCABULARY = 4, 4, 128, 64, 12, 65
 STEPS, UNTIMED = 300, 10
-USUAL_SPIN = "300000"  # libgomp's own GOMP_SPINCOUNT where OMP_WAIT_POLICY is not set
 HOUSE = Path(__file__).resolve().parents[1]
 
 
@@ -69,7 +65,7 @@ def plain_tokens_per_second() -> float:
     return STEPS * BATCH * CONTEXT / (time.perf_counter() - started)
 
 
-def baseline_tokens_per_second(folder: Path, **environment: str) -> float:
+def baseline_tokens_per_second(folder: Path) -> float:
     import numpy as np
 
     header = np.zeros(256, dtype="<i4")
@@ -88,7 +84,7 @@ def baseline_tokens_per_second(folder: Path, **environment: str) -> float:
     }  # fmt: skip
     script = HOUSE / "history/00_baseline/train_gpt2.py"
     command = [sys.executable, script, *(f"--{name}={value}" for name, value in flags.items())]
-    subprocess.run(command, check=True, capture_output=True, env=os.environ | environment)
+    subprocess.run(command, check=True, capture_output=True)
     end = json.loads(log.read_text().rstrip().split("\n")[-1])
     return end["tokens"] / (end["train_time_ms"] / 1000)
 
@@ -104,20 +100,19 @@ def main() -> None:
         print(plain_tokens_per_second())
         return
     repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    speeds: dict[str, list[float]] = {"baseline": [], "baseline, usual spin": [], "plain loop": []}
+    speeds: dict[str, list[float]] = {"baseline": [], "plain loop": []}
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(repeats):
             speeds["baseline"].append(baseline_tokens_per_second(Path(folder)))
-            speeds["baseline, usual spin"].append(baseline_tokens_per_second(Path(folder), GOMP_SPINCOUNT=USUAL_SPIN))
             plain = subprocess.run([sys.executable, __file__, "plain"], check=True, capture_output=True, text=True)
             speeds["plain loop"].append(float(plain.stdout))
     print(f"{cpu_name()}, {os.cpu_count()} cores, Python {platform.python_version()}; n = {repeats} each, interleaved")
     for name, values in speeds.items():
         spread = statistics.stdev(values) if repeats > 1 else float("nan")
         ratios = [ours / plain for ours, plain in zip(values, speeds["plain loop"], strict=True)]
-        print(f"{name:<22}{statistics.mean(values):>8,.0f} tokens/s +- {spread:,.0f} (standard deviation)")
+        print(f"{name:<12}{statistics.mean(values):>8,.0f} tokens/s +- {spread:,.0f} (standard deviation)")
         middle, low, high = statistics.median(ratios), min(ratios), max(ratios)
-        print(f"{'':<22}over the plain loop: median {middle:.3f}, from {low:.3f} to {high:.3f}")
+        print(f"{'':<12}over the plain loop: median {middle:.3f}, from {low:.3f} to {high:.3f}")
 
 
 if __name__ == "__main__":

@@ -1,20 +1,24 @@
-"""Milestone 0, the baseline: GPT-2 trained with AdamW.
+"""Milestone 4: skip connections, and what came with them.
 
-The idea: none yet. A pre-norm GPT-2 without biases, learned positions, GELU, one AdamW for every weight, warm-up and
-then a linear decay. All later milestones are measured against this one.
+The idea: more short ways through the network. Every block sees the embedding again; every layer's values are mixed with
+the first layer's or with an embedding of their own; the second half of the layers gets back what the first half had
+computed (U-net). The head is no longer the embedding, starts at zero and cannot shout (logit softcap). The momentum of
+Muon warms up.
 
-Published: record 1 of the public speedrun, 45 minutes on 8xH100 to a validation loss of 3.28 (2024-05-28).
+Published: records 8 to 11 of the public speedrun, 7.2 minutes on 8xH100 (November 2024); value embeddings are of
+records 14 to 16 (December 2024).
 
 How to run, from the top of the clone:
 
-    torchrun --standalone --nproc_per_node=8 history/00_baseline/train_gpt2.py       the official run
-    python history/00_baseline/train_gpt2.py --help                                  every flag with its default
-    speedrun replay 00_baseline --track toy-cpu                                      two CPU cores, about a minute
+    torchrun --standalone --nproc_per_node=8 history/04_skip_connections/train_gpt2.py  the official run
+    python history/04_skip_connections/train_gpt2.py --help                             every flag with its default
+    speedrun replay 04_skip_connections --track toy-cpu                                 two CPU cores, about a minute
 
 What it is not: the record's own program. It is written anew from the published figures (NOTES.md); the mathematics is
 the same, the text is ours.
 """
 
+import ctypes
 import difflib
 import inspect
 import json
@@ -22,6 +26,7 @@ import math
 import os
 import platform
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -34,9 +39,13 @@ from glob import glob
 from hashlib import sha256
 from pathlib import Path
 
-# Read when torch is loaded. A CPU thread that waits for another spins only briefly: the usual length makes a step 10
+# Read when torch is loaded. A CPU thread that waits for another spins only briefly: the usual length makes a step 60
 # times slower as soon as other programs want the cores, and is not measurably faster on cores of one's own.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+# Keep freed memory for the next step; glibc's way is to return it to the system and fetch it again page by page.
+if platform.libc_ver()[0] == "glibc":
+    for parameter, size in ((-1, 2**31 - 1), (-3, 2**25)):  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD, in bytes
+        ctypes.CDLL(None).mallopt(parameter, size)
 
 import numpy as np
 import torch
@@ -54,33 +63,45 @@ RANK, WORLD_SIZE = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZ
 @dataclass
 class Hyperparameters:
     # model: 124M parameters
-    vocab_size: int = 50_257  # 0: what meta.json beside the training shards says
+    vocab_size: int = 50_304  # 50,257, padded to a multiple of 128; 0: what meta.json beside the training shards says
     num_layers: int = 12
-    num_heads: int = 12
+    num_heads: int = 6
     model_dim: int = 768
     sequence_length: int = 1024  # tokens in a row, the longest context
+    rotary_base: float = 10_000.0  # 0: no positions at all
+    qk_norm: bool = True
+    relu_squared: bool = True  # False: GELU
+    zero_init: bool = True
+    embedding_shortcut: bool = True
+    value_residual: bool = True
+    value_embeddings: int = 3  # tables; each serves one of the first layers and one of the last
+    unet_skips: bool = True
+    logit_softcap: float = 30.0  # no logit is larger; 0: no bound
     # optimizer
-    learning_rate: float = 1.5e-3
+    embedding_learning_rate: float = 0.6  # Adam, for the token and value embeddings
+    head_learning_rate: float = 0.008  # Adam
+    scalar_learning_rate: float = 0.04  # Adam, for the weights of the mixtures
     beta1: float = 0.9
     beta2: float = 0.95
     epsilon: float = 1e-8
-    weight_decay: float = 0.1
-    gradient_clip: float = 1.0  # largest norm of all gradients together; 0: no clipping
+    muon_learning_rate: float = 0.04  # Muon, for the matrices of the blocks
+    muon_momentum: float = 0.95
     # schedule
-    num_iterations: int = 24_576  # steps of batch_size rows: 6.44B tokens
-    warmup_iterations: int = 256
-    final_learning_rate: float = 1 / 11  # share of learning_rate that is left at the end
+    num_iterations: int = 3_000  # steps of batch_size rows: 1.57B tokens
+    cooldown_iterations: int = 900  # at the end, linear to 0
+    momentum_warmup_iterations: int = 500  # from 0.85 to muon_momentum
     # data
     train_files: str = "data/fineweb10B/fineweb_train_*.bin"
     val_files: str = "data/fineweb10B/fineweb_val_*.bin"
     val_tokens: int = 10_485_760  # predicted tokens, from the start of the split; 0: all of it
-    batch_size: int = 256  # rows a step over all processes, whatever their number
-    micro_batch_size: int = 32  # rows in one forward pass of one process
+    shuffle: bool = False  # rows of a shard in a random order, another one at every pass; False: as they come
+    batch_size: int = 512  # rows a step over all processes, whatever their number
+    micro_batch_size: int = 64  # rows in one forward pass of one process
     # running
     val_every: int = 125  # steps between validations; the last step always has one
     seed: int = 1
     device: str = "auto"  # auto, cuda or cpu
-    precision: str = "bfloat16"  # of matrix products, or float32; weights are always float32
+    precision: str = "bfloat16"  # of matrix products, float32, or auto: the faster; weights are always float32
     compile: bool = True  # torch.compile
     untimed_steps: int = 3  # on made-up data before the clock starts, so that kernels are built and warm
     checkpoint: str = ""  # where to save the trained weights; empty: nowhere
@@ -90,30 +111,70 @@ class Hyperparameters:
     log_file: str = ""  # empty: runs/RUN_ID.txt
 
 
-
 # ----------------------------------------------------------------------------------------------------------------------
 # Model. Shapes: B rows, T tokens a row, C = model_dim, H = num_heads, D = C / H, V = vocab_size
 
 
 def norm(x: Tensor) -> Tensor:
-    """RMSNorm without parameters, in float32: x / sqrt(mean(x^2) + 1e-6), the mean over the last dimension."""
+    """RMSNorm without parameters: x / sqrt(mean(x^2) + 1e-6), the mean over the last dimension, taken in float32."""
     length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
-    return (x * torch.rsqrt(length.square() / x.size(-1) + 1e-6)).type_as(x)
+    return x * torch.rsqrt(length.square() / x.size(-1) + 1e-6).type_as(x)
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Causal attention: (B, H, T, D) three times -> (B, H, T, D)."""
+    if q.device.type == "cuda" or q.dtype == torch.float32:
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    # in bfloat16 on a CPU PyTorch's fused attention takes three to five times as long as the formula written out
+    future = torch.full((q.size(2), q.size(2)), -math.inf, dtype=q.dtype, device=q.device).triu(1)
+    return torch.softmax(q @ k.mT / math.sqrt(q.size(3)) + future, dim=-1) @ v
+
+
+class Rotary(nn.Module):
+    """Rotary position embedding (https://arxiv.org/abs/2104.09864).
+
+    At position t the pair (x_i, x_(i + D/2)) is turned by the angle t base^(-2i/D), i = 0 .. D/2 - 1. The product of a
+    query and a key then depends on their positions only by the difference.
+    """
+
+    def __init__(self, h: Hyperparameters):
+        super().__init__()
+        D = h.model_dim // h.num_heads
+        frequencies = h.rotary_base ** -(torch.arange(0, D, 2) / D) if h.rotary_base else torch.zeros(D // 2)
+        angles = torch.outer(torch.arange(h.sequence_length), frequencies)[:, None]  # (T, 1, D/2) in radians
+        self.register_buffer("cosine", angles.cos(), persistent=False)
+        self.register_buffer("sine", angles.sin(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, T, H, D) -> (B, T, H, D)
+        cosine, sine = self.cosine[: x.size(1)].type_as(x), self.sine[: x.size(1)].type_as(x)
+        first, second = x.chunk(2, dim=-1)
+        return torch.cat([first * cosine - second * sine, second * cosine + first * sine], dim=-1)
 
 
 class CausalSelfAttention(nn.Module):
     def __init__(self, h: Hyperparameters):
         super().__init__()
-        self.num_heads = h.num_heads
-        self.qkv = nn.Linear(h.model_dim, 3 * h.model_dim, bias=False)
+        self.num_heads, self.qk_norm = h.num_heads, h.qk_norm
+        self.query = nn.Linear(h.model_dim, h.model_dim, bias=False)
+        self.key = nn.Linear(h.model_dim, h.model_dim, bias=False)
+        self.value = nn.Linear(h.model_dim, h.model_dim, bias=False)
         self.projection = nn.Linear(h.model_dim, h.model_dim, bias=False)
+        if h.zero_init:
+            nn.init.zeros_(self.projection.weight)
+        self.value_mix = nn.Parameter(torch.tensor(0.5))
 
-    def forward(self, x: Tensor) -> Tensor:  # (B, T, C) -> (B, T, C)
+    def forward(self, x: Tensor, rotary: Rotary, other_values: Tensor | None) -> tuple[Tensor, Tensor]:
+        """(B, T, C) -> (B, T, C) and this layer's own values; they are mixed with others: (B, T, C), (B, T, H, D)."""
         B, T, C = x.shape
-        q, k, v = self.qkv(x).view(B, T, 3, self.num_heads, C // self.num_heads).unbind(2)  # (B, T, H, D) each
+        q, k, v = (linear(x).view(B, T, self.num_heads, -1) for linear in (self.query, self.key, self.value))
+        q, k = rotary(q), rotary(k)  # (B, T, H, D)
+        if self.qk_norm:
+            q, k = norm(q), norm(k)
+        own_values, other_values = v, v if other_values is None else other_values.view_as(v).type_as(v)
+        v = (1 - self.value_mix) * own_values + self.value_mix * other_values
         q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # (B, H, T, D)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        return self.projection(y.transpose(1, 2).reshape(B, T, C))
+        y = attend(q, k, v)
+        return self.projection(y.transpose(1, 2).reshape(B, T, C)), own_values
 
 
 class MLP(nn.Module):
@@ -121,9 +182,13 @@ class MLP(nn.Module):
         super().__init__()
         self.up = nn.Linear(h.model_dim, 4 * h.model_dim, bias=False)
         self.down = nn.Linear(4 * h.model_dim, h.model_dim, bias=False)
+        self.relu_squared = h.relu_squared
+        if h.zero_init:
+            nn.init.zeros_(self.down.weight)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, T, C) -> (B, T, C)
-        return self.down(F.gelu(self.up(x)))
+        x = self.up(x)
+        return self.down(x * F.relu(x) if self.relu_squared else F.gelu(x))  # x relu(x) = relu(x)^2
 
 
 class Block(nn.Module):
@@ -131,30 +196,54 @@ class Block(nn.Module):
         super().__init__()
         self.attention = CausalSelfAttention(h)
         self.mlp = MLP(h)
-        self.attention_scale = 1 / math.sqrt(2 * h.num_layers)  # keeps the residual stream from growing with depth
+        self.residual_mix = nn.Parameter(torch.tensor([1.0, 0.0])) if h.embedding_shortcut else None
 
-    def forward(self, x: Tensor) -> Tensor:  # (B, T, C) -> (B, T, C)
-        x = torch.add(x, self.attention(norm(x)), alpha=self.attention_scale)
+    def forward(self, x: Tensor, x0: Tensor, rotary: Rotary, other_values: Tensor | None) -> tuple[Tensor, Tensor]:
+        if self.residual_mix is not None:
+            x = self.residual_mix[0] * x + self.residual_mix[1] * x0
+        y, own_values = self.attention(norm(x), rotary, other_values)
+        x = x + y
         x = x + self.mlp(norm(x))
-        return x
+        return x, own_values
 
 
 class GPT(nn.Module):
     def __init__(self, h: Hyperparameters):
         super().__init__()
         self.token_embedding = nn.Embedding(h.vocab_size, h.model_dim)
-        self.position_embedding = nn.Embedding(h.sequence_length, h.model_dim)
+        self.rotary = Rotary(h)
         self.blocks = nn.ModuleList([Block(h) for _ in range(h.num_layers)])
-        nn.init.normal_(self.token_embedding.weight, std=0.02)  # it is the head too, so it starts small
-        nn.init.normal_(self.position_embedding.weight, std=0.02)
+        self.head = nn.Linear(h.model_dim, h.vocab_size, bias=False)
+        nn.init.zeros_(self.head.weight)
+        tables = [nn.Embedding(h.vocab_size, h.model_dim) for _ in range(h.value_embeddings)]
+        self.value_embeddings = nn.ModuleList(tables)
+        self.value_residual, self.logit_softcap = h.value_residual, h.logit_softcap
+        self.dtype = getattr(torch, h.precision)
+        self.skip_weights = nn.Parameter(torch.ones(h.num_layers // 2)) if h.unet_skips else None
+
+    def value_table(self, layer: int) -> int | None:
+        """Which value embedding the layer gets: with 12 layers and 3 tables 0, 1, 2, then none for 6, then 0, 1, 2."""
+        tables, from_end = len(self.value_embeddings), len(self.blocks) - layer
+        return layer if layer < tables else tables - from_end if from_end <= tables else None
 
     def forward(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Mean cross entropy in nats a token; inputs and targets (B, T) token ids, target -1 is left out."""
-        positions = torch.arange(inputs.size(1), device=inputs.device)
-        x = self.token_embedding(inputs) + self.position_embedding(positions)  # (B, T, C)
-        for block in self.blocks:
-            x = block(x)
-        logits = F.linear(norm(x), self.token_embedding.weight).float()  # (B, T, V); the head is the embedding
+        x = x0 = norm(self.token_embedding(inputs)).to(self.dtype)  # (B, T, C); in bfloat16 all along, if that is asked
+        tables = [embedding(inputs) for embedding in self.value_embeddings]  # (B, T, C) each
+        half = len(self.blocks) // 2
+        first_values, skips = None, []
+        for layer, block in enumerate(self.blocks):
+            if self.skip_weights is not None and layer >= len(self.blocks) - half:
+                x = x + self.skip_weights[layer - len(self.blocks)] * skips.pop()  # the last one first
+            table = self.value_table(layer)
+            x, values = block(x, x0, self.rotary, first_values if table is None else tables[table])
+            if layer == 0 and self.value_residual:
+                first_values = values
+            if layer < half:
+                skips.append(x)
+        logits = self.head(norm(x)).float()  # (B, T, V)
+        if self.logit_softcap:
+            logits = self.logit_softcap * torch.tanh(logits / self.logit_softcap)
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-1)
 
 
@@ -162,14 +251,69 @@ class GPT(nn.Module):
 # Optimizer
 
 
+def orthogonalize(G: Tensor, dtype: torch.dtype) -> Tensor:
+    """The nearest matrix with singular values of about one, for each of a stack: (n, rows, columns) -> the same.
+
+    Newton-Schulz: with G = U S V^T every step maps the singular values s to a s + b s^3 + c s^5, which drives those
+    between 0 and 1 towards 1, and leaves U and V as they are. The coefficients do not converge; five steps bring all
+    but the smallest singular values between 0.7 and 1.2 (https://kellerjordan.github.io/posts/muon).
+    """
+    a, b, c = 3.4445, -4.7750, 2.0315
+    X = (G / (torch.linalg.vector_norm(G, dim=(1, 2), keepdim=True) + 1e-20)).to(dtype)  # no singular value above 1
+    X = X.mT if G.size(1) > G.size(2) else X  # the smaller of X X^T and X^T X
+    for _ in range(5):
+        A = X @ X.mT
+        X = torch.baddbmm(X, torch.baddbmm(A, A, A, beta=b, alpha=c), X, beta=a)  # a X + (b A + c A^2) X
+    return X.mT if G.size(1) > G.size(2) else X
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum, orthogonalized: m = mu m + g, W = W - lr sqrt(max(1, rows / columns)) orthogonalize(g + mu m).
+
+    Matrix i is the work of rank i mod WORLD_SIZE, which alone keeps its momentum.
+    """
+
+    def __init__(self, parameters: list[nn.Parameter], lr: float, momentum: float, dtype: torch.dtype):
+        super().__init__(parameters, {"lr": lr, "momentum": momentum})
+        self.dtype = dtype  # of the matrix products
+
+    @torch.no_grad()
+    def step(self) -> None:
+        for group in self.param_groups:
+            weights = group["params"]
+            flat = torch.zeros(sum(weight.numel() for weight in weights), dtype=self.dtype, device=weights[0].device)
+            directions = flat.split([weight.numel() for weight in weights])  # 0 where another rank does the work
+            stacks: dict[torch.Size, list[tuple[Tensor, Tensor]]] = {}  # shape -> places and what to orthogonalize
+            for weight, direction in list(zip(weights, directions, strict=True))[RANK::WORLD_SIZE]:
+                if weight not in self.state:
+                    self.state[weight]["momentum"] = torch.zeros_like(weight)
+                momentum = self.state[weight]["momentum"].mul_(group["momentum"]).add_(weight.grad)
+                update = torch.add(weight.grad, momentum, alpha=group["momentum"])  # Nesterov: one step ahead
+                stacks.setdefault(weight.shape, []).append((direction.view_as(weight), update))
+            for pairs in stacks.values():  # matrices of one shape together: few large products
+                places, updates = zip(*pairs, strict=True)
+                torch._foreach_copy_(places, orthogonalize(torch.stack(updates), self.dtype).unbind())
+            if WORLD_SIZE > 1:
+                dist.all_reduce(flat)  # the sum over ranks: each direction and zeros
+            for weight, direction in zip(weights, directions, strict=True):
+                scale = math.sqrt(max(1, weight.size(0) / weight.size(1)))
+                weight.add_(direction.view_as(weight), alpha=-group["lr"] * scale)
+
+
 def make_optimizers(model: GPT, h: Hyperparameters) -> list[torch.optim.Optimizer]:
-    betas = (h.beta1, h.beta2)
-    adamw = torch.optim.AdamW(
-        model.parameters(), lr=h.learning_rate, betas=betas, eps=h.epsilon, weight_decay=h.weight_decay, fused=True
-    )
-    for group in adamw.param_groups:
+    embeddings = [model.token_embedding.weight, *model.value_embeddings.parameters()]
+    scalars = [weight for weight in model.parameters() if weight.ndim < 2]
+    groups = [
+        {"params": embeddings, "lr": h.embedding_learning_rate},
+        {"params": [model.head.weight], "lr": h.head_learning_rate},
+        {"params": scalars, "lr": h.scalar_learning_rate},
+    ]
+    adam = torch.optim.Adam(groups, betas=(h.beta1, h.beta2), eps=h.epsilon, fused=True)
+    matrices = [weight for weight in model.blocks.parameters() if weight.ndim == 2]
+    muon = Muon(matrices, h.muon_learning_rate, h.muon_momentum, getattr(torch, h.precision))
+    for group in adam.param_groups + muon.param_groups:
         group["initial_lr"] = group["lr"]  # what the schedule scales
-    return [adamw]
+    return [adam, muon]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -192,33 +336,34 @@ def read_shards(pattern: str, flag: str, vocab_size: int) -> list[tuple[str, np.
     return shards or refuse(f"no shards at --{flag}={pattern}; data/README.md says how to get them")
 
 
-def as_rows(tokens: np.ndarray, T: int) -> tuple[Tensor, Tensor]:
-    """n + 1 consecutive tokens -> inputs and targets, (ceil(n / T), T) each; a last short row is padded, target -1."""
-    chunk = torch.from_numpy(tokens.astype(np.int64))
-    padding = -(len(chunk) - 1) % T
-    return F.pad(chunk[:-1], (0, padding)).view(-1, T), F.pad(chunk[1:], (0, padding), value=-1).view(-1, T)
-
-
 def training_batches(shards: list[tuple[str, np.ndarray]], h: Hyperparameters):
     """For ever, this rank's micro-batches: inputs and targets, (micro_batch_size, T) each.
 
-    A step takes batch_size consecutive rows of a shard, rank r the r-th share of them, so that the tokens of a step do
-    not depend on the number of ranks. The end of a shard that is too short for a step is left out.
+    A step takes the next batch_size rows of a shard, rank r the r-th share of them, so that the tokens of a step do not
+    depend on the number of ranks. The end of a shard that is too short for a step is left out.
     """
-    T, share = h.sequence_length, h.batch_size // WORLD_SIZE
+    T, share, random = h.sequence_length, h.batch_size // WORLD_SIZE, np.random.default_rng(h.seed)
     while True:  # one turn is one pass over the data
         for _, tokens in shards:
-            for step_start in range(0, len(tokens) - h.batch_size * T, h.batch_size * T):
-                for row in range(RANK * share, (RANK + 1) * share, h.micro_batch_size):
-                    start = step_start + row * T
-                    yield as_rows(tokens[start : start + h.micro_batch_size * T + 1], T)
+            rows = (len(tokens) - 1) // T
+            order = random.permutation(rows) if h.shuffle else np.arange(rows)
+            for step_start in range(0, rows - h.batch_size + 1, h.batch_size):
+                for first in range(step_start + RANK * share, step_start + (RANK + 1) * share, h.micro_batch_size):
+                    starts = T * order[first : first + h.micro_batch_size]
+                    chunk = torch.from_numpy(tokens[starts[:, None] + np.arange(T + 1)].astype(np.int64))  # (B, T + 1)
+                    yield chunk[:, :-1], chunk[:, 1:]
 
 
 def validation_batches(tokens: np.ndarray, h: Hyperparameters):
-    """Once through the split: every token but the first is predicted exactly once; ranks take micro-batches in turn."""
-    span = h.micro_batch_size * h.sequence_length
+    """Once through the split: every token but the first is predicted exactly once; ranks take micro-batches in turn.
+
+    Inputs and targets are (micro_batch_size, T) each, fewer rows at the end; a last short row is padded, target -1.
+    """
+    T, span = h.sequence_length, h.micro_batch_size * h.sequence_length
     for start in range(RANK * span, len(tokens) - 1, WORLD_SIZE * span):
-        yield as_rows(tokens[start : start + span + 1], h.sequence_length)
+        chunk = torch.from_numpy(tokens[start : start + span + 1].astype(np.int64))
+        padding = -(len(chunk) - 1) % T
+        yield F.pad(chunk[:-1], (0, padding)).view(-1, T), F.pad(chunk[1:], (0, padding), value=-1).view(-1, T)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -226,10 +371,21 @@ def validation_batches(tokens: np.ndarray, h: Hyperparameters):
 
 
 def learning_rate_scale(step: int, h: Hyperparameters) -> float:
-    """The share of the learning rate in step 0, 1, ..: linear warm-up, then linear decay over the whole run."""
-    if step < h.warmup_iterations:
-        return (step + 1) / h.warmup_iterations
-    return 1 - (1 - h.final_learning_rate) * step / h.num_iterations
+    """The share of the learning rates in step 0, 1, ..: constant, then linear to 0 over the cool-down."""
+    return min(1.0, (h.num_iterations - step) / max(h.cooldown_iterations, 1))
+
+
+def momentum(step: int, h: Hyperparameters) -> float:
+    """Of Muon in step 0, 1, ..: from 0.85 linear to its final value."""
+    done = min(1.0, step / max(h.momentum_warmup_iterations, 1))
+    return (1 - done) * 0.85 + done * h.muon_momentum
+
+
+def set_schedule(optimizers: list[torch.optim.Optimizer], step: int, h: Hyperparameters) -> None:
+    for group in [group for optimizer in optimizers for group in optimizer.param_groups]:
+        group["lr"] = group["initial_lr"] * learning_rate_scale(step, h)
+        if "momentum" in group:
+            group["momentum"] = momentum(step, h)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -279,10 +435,10 @@ def log_header(h: Hyperparameters, source: str, model: nn.Module, train_shards: 
     host = {
         "cpu": cpu[1] if cpu else platform.processor() or platform.machine(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "threads": torch.get_num_threads(), "gpu_count": WORLD_SIZE if h.device == "cuda" else 0,
-        "gpu": torch.cuda.get_device_name() if h.device == "cuda" else None,
-        "driver": driver.split("\n")[0] if driver else None, "cuda": torch.version.cuda if h.device == "cuda" else None,
-        "python": platform.python_version(), "torch": torch.__version__, "os": platform.system(),
+        "threads": torch.get_num_threads(), "python": platform.python_version(), "torch": torch.__version__,
+        "gpu_count": WORLD_SIZE if h.device == "cuda" else 0, "driver": driver.split("\n")[0] if driver else None,
+        "gpu": torch.cuda.get_device_name() if h.device == "cuda" else None, "os": platform.system(),
+        "cuda": torch.version.cuda if h.device == "cuda" else None,
     }  # fmt: skip
     header = {
         "speedrun_log": 1,
@@ -290,10 +446,8 @@ def log_header(h: Hyperparameters, source: str, model: nn.Module, train_shards: 
         "seed": h.seed, "world_size": WORLD_SIZE, "hyperparameters": asdict(h),
         "code_sha256": sha256(source.encode()).hexdigest(),
         "data": {"train": describe(train_shards), "val": describe(val_shards)},
-        "git": {"commit": commit, "dirty": bool(changes)} if commit else None,
-        "host": host,
-        "started": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "tokens_per_step": h.batch_size * h.sequence_length,
+        "git": {"commit": commit, "dirty": bool(changes)} if commit else None, "host": host,
+        "started": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "tokens_per_step": h.batch_size * h.sequence_length,
         "parameters": sum(p.numel() for p in model.parameters()),
     }  # fmt: skip
     return json.dumps(header)
@@ -337,15 +491,21 @@ def check(h: Hyperparameters) -> None:
     for name, value in asdict(h).items():
         if not isinstance(value, str) and not (name in counts.split()) <= value < math.inf:
             refuse(f"--{name}={value}: must be a finite number, at least {int(name in counts.split())}")
-    if h.device not in ("auto", "cpu", "cuda") or h.precision not in ("bfloat16", "float32"):
-        refuse(f"--device={h.device} --precision={h.precision}: auto, cpu or cuda; bfloat16 or float32")
+    if h.device not in ("auto", "cpu", "cuda") or h.precision not in ("auto", "bfloat16", "float32"):
+        refuse(f"--device={h.device} --precision={h.precision}: auto, cpu or cuda; auto, bfloat16 or float32")
     if h.model_dim % h.num_heads:
         refuse(f"--model_dim={h.model_dim} does not divide into --num_heads={h.num_heads} heads")
+    if h.model_dim // h.num_heads % 2:
+        refuse(f"heads of {h.model_dim // h.num_heads}: rotation needs an even size, --model_dim / --num_heads")
+    if 2 * h.value_embeddings > h.num_layers:
+        refuse(f"--value_embeddings={h.value_embeddings}: each serves two layers, --num_layers={h.num_layers}")
     share = h.batch_size // WORLD_SIZE  # rows of a step that one process trains on
     h.micro_batch_size = min(h.micro_batch_size, share) or 1
     if h.batch_size % WORLD_SIZE or share % h.micro_batch_size:
         refuse(f"--batch_size={h.batch_size} does not divide by {WORLD_SIZE} x --micro_batch_size={h.micro_batch_size}")
     h.device = h.device.replace("auto", "cuda" if torch.cuda.is_available() else "cpu")
+    bfloat16 = h.device == "cuda" or torch.cpu.get_capabilities().get("avx512_bf16")  # slow on a CPU without it
+    h.precision = h.precision.replace("auto", "bfloat16" if bfloat16 else "float32")
     meta = Path(h.train_files).with_name("meta.json")
     try:
         stated = json.loads(meta.read_text(encoding="utf-8"))["vocab_size"] if meta.exists() else 50_257
@@ -384,8 +544,6 @@ def training_step(model: nn.Module, optimizers: list, batches, h: Hyperparameter
                 micro_loss = model(inputs.to(h.device), targets.to(h.device)) / accumulation
             micro_loss.backward()
         loss += micro_loss.detach()
-    if h.gradient_clip:
-        nn.utils.clip_grad_norm_(model.parameters(), h.gradient_clip)
     for optimizer in optimizers:
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -428,8 +586,7 @@ def train(model: GPT, shards: list, val_split: np.ndarray, h: Hyperparameters, l
             if step == h.num_iterations:
                 finished = "completed"
                 break
-            for group in [group for optimizer in optimizers for group in optimizer.param_groups]:
-                group["lr"] = group["initial_lr"] * learning_rate_scale(step, h)
+            set_schedule(optimizers, step, h)
             loss = training_step(runner, optimizers, batches, h)
             train_time = time.perf_counter() - clock
             step += 1
@@ -441,8 +598,6 @@ def train(model: GPT, shards: list, val_split: np.ndarray, h: Hyperparameters, l
     if h.device == "cuda":  # of this process: allocated on the GPU, or resident on the CPU
         peak_memory = torch.cuda.max_memory_allocated()
     else:
-        import resource  # not on Windows
-
         peak_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     last = {
         "finished": finished,
@@ -501,5 +656,7 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         print("train_gpt2.py: interrupted before the run began", file=sys.stderr)
         os._exit(130)
+    except FileExistsError as error:
+        refuse(f"{error.filename} is there already: a run is not continued, only begun anew; give another --log_file")
     except OSError as error:
         refuse(f"{error.filename or 'the run log'}: {error.strerror}")

@@ -15,6 +15,7 @@ What it is not: the record's own program. It is written anew from the published 
 the same, the text is ours.
 """
 
+import ctypes
 import difflib
 import inspect
 import json
@@ -22,6 +23,7 @@ import math
 import os
 import platform
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -34,9 +36,13 @@ from glob import glob
 from hashlib import sha256
 from pathlib import Path
 
-# Read when torch is loaded. A CPU thread that waits for another spins only briefly: the usual length makes a step 10
+# Read when torch is loaded. A CPU thread that waits for another spins only briefly: the usual length makes a step 60
 # times slower as soon as other programs want the cores, and is not measurably faster on cores of one's own.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+# Keep freed memory for the next step; glibc's way is to return it to the system and fetch it again page by page.
+if platform.libc_ver()[0] == "glibc":
+    for parameter, size in ((-1, 2**31 - 1), (-3, 2**25)):  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD, in bytes
+        ctypes.CDLL(None).mallopt(parameter, size)
 
 import numpy as np
 import torch
@@ -74,13 +80,14 @@ class Hyperparameters:
     train_files: str = "data/fineweb10B/fineweb_train_*.bin"
     val_files: str = "data/fineweb10B/fineweb_val_*.bin"
     val_tokens: int = 10_485_760  # predicted tokens, from the start of the split; 0: all of it
+    shuffle: bool = False  # rows of a shard in a random order, another one at every pass; False: as they come
     batch_size: int = 256  # rows a step over all processes, whatever their number
     micro_batch_size: int = 32  # rows in one forward pass of one process
     # running
     val_every: int = 125  # steps between validations; the last step always has one
     seed: int = 1
     device: str = "auto"  # auto, cuda or cpu
-    precision: str = "bfloat16"  # of matrix products, or float32; weights are always float32
+    precision: str = "bfloat16"  # of matrix products, float32, or auto: the faster; weights are always float32
     compile: bool = True  # torch.compile
     untimed_steps: int = 3  # on made-up data before the clock starts, so that kernels are built and warm
     checkpoint: str = ""  # where to save the trained weights; empty: nowhere
@@ -90,15 +97,23 @@ class Hyperparameters:
     log_file: str = ""  # empty: runs/RUN_ID.txt
 
 
-
 # ----------------------------------------------------------------------------------------------------------------------
 # Model. Shapes: B rows, T tokens a row, C = model_dim, H = num_heads, D = C / H, V = vocab_size
 
 
 def norm(x: Tensor) -> Tensor:
-    """RMSNorm without parameters, in float32: x / sqrt(mean(x^2) + 1e-6), the mean over the last dimension."""
+    """RMSNorm without parameters: x / sqrt(mean(x^2) + 1e-6), the mean over the last dimension, taken in float32."""
     length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
-    return (x * torch.rsqrt(length.square() / x.size(-1) + 1e-6)).type_as(x)
+    return x * torch.rsqrt(length.square() / x.size(-1) + 1e-6).type_as(x)
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Causal attention: (B, H, T, D) three times -> (B, H, T, D)."""
+    if q.device.type == "cuda" or q.dtype == torch.float32:
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    # in bfloat16 on a CPU PyTorch's fused attention takes three to five times as long as the formula written out
+    future = torch.full((q.size(2), q.size(2)), -math.inf, dtype=q.dtype, device=q.device).triu(1)
+    return torch.softmax(q @ k.mT / math.sqrt(q.size(3)) + future, dim=-1) @ v
 
 
 class CausalSelfAttention(nn.Module):
@@ -112,7 +127,7 @@ class CausalSelfAttention(nn.Module):
         B, T, C = x.shape
         q, k, v = self.qkv(x).view(B, T, 3, self.num_heads, C // self.num_heads).unbind(2)  # (B, T, H, D) each
         q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # (B, H, T, D)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        y = attend(q, k, v)
         return self.projection(y.transpose(1, 2).reshape(B, T, C))
 
 
@@ -192,33 +207,34 @@ def read_shards(pattern: str, flag: str, vocab_size: int) -> list[tuple[str, np.
     return shards or refuse(f"no shards at --{flag}={pattern}; data/README.md says how to get them")
 
 
-def as_rows(tokens: np.ndarray, T: int) -> tuple[Tensor, Tensor]:
-    """n + 1 consecutive tokens -> inputs and targets, (ceil(n / T), T) each; a last short row is padded, target -1."""
-    chunk = torch.from_numpy(tokens.astype(np.int64))
-    padding = -(len(chunk) - 1) % T
-    return F.pad(chunk[:-1], (0, padding)).view(-1, T), F.pad(chunk[1:], (0, padding), value=-1).view(-1, T)
-
-
 def training_batches(shards: list[tuple[str, np.ndarray]], h: Hyperparameters):
     """For ever, this rank's micro-batches: inputs and targets, (micro_batch_size, T) each.
 
-    A step takes batch_size consecutive rows of a shard, rank r the r-th share of them, so that the tokens of a step do
-    not depend on the number of ranks. The end of a shard that is too short for a step is left out.
+    A step takes the next batch_size rows of a shard, rank r the r-th share of them, so that the tokens of a step do not
+    depend on the number of ranks. The end of a shard that is too short for a step is left out.
     """
-    T, share = h.sequence_length, h.batch_size // WORLD_SIZE
+    T, share, random = h.sequence_length, h.batch_size // WORLD_SIZE, np.random.default_rng(h.seed)
     while True:  # one turn is one pass over the data
         for _, tokens in shards:
-            for step_start in range(0, len(tokens) - h.batch_size * T, h.batch_size * T):
-                for row in range(RANK * share, (RANK + 1) * share, h.micro_batch_size):
-                    start = step_start + row * T
-                    yield as_rows(tokens[start : start + h.micro_batch_size * T + 1], T)
+            rows = (len(tokens) - 1) // T
+            order = random.permutation(rows) if h.shuffle else np.arange(rows)
+            for step_start in range(0, rows - h.batch_size + 1, h.batch_size):
+                for first in range(step_start + RANK * share, step_start + (RANK + 1) * share, h.micro_batch_size):
+                    starts = T * order[first : first + h.micro_batch_size]
+                    chunk = torch.from_numpy(tokens[starts[:, None] + np.arange(T + 1)].astype(np.int64))  # (B, T + 1)
+                    yield chunk[:, :-1], chunk[:, 1:]
 
 
 def validation_batches(tokens: np.ndarray, h: Hyperparameters):
-    """Once through the split: every token but the first is predicted exactly once; ranks take micro-batches in turn."""
-    span = h.micro_batch_size * h.sequence_length
+    """Once through the split: every token but the first is predicted exactly once; ranks take micro-batches in turn.
+
+    Inputs and targets are (micro_batch_size, T) each, fewer rows at the end; a last short row is padded, target -1.
+    """
+    T, span = h.sequence_length, h.micro_batch_size * h.sequence_length
     for start in range(RANK * span, len(tokens) - 1, WORLD_SIZE * span):
-        yield as_rows(tokens[start : start + span + 1], h.sequence_length)
+        chunk = torch.from_numpy(tokens[start : start + span + 1].astype(np.int64))
+        padding = -(len(chunk) - 1) % T
+        yield F.pad(chunk[:-1], (0, padding)).view(-1, T), F.pad(chunk[1:], (0, padding), value=-1).view(-1, T)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -230,6 +246,11 @@ def learning_rate_scale(step: int, h: Hyperparameters) -> float:
     if step < h.warmup_iterations:
         return (step + 1) / h.warmup_iterations
     return 1 - (1 - h.final_learning_rate) * step / h.num_iterations
+
+
+def set_schedule(optimizers: list[torch.optim.Optimizer], step: int, h: Hyperparameters) -> None:
+    for group in [group for optimizer in optimizers for group in optimizer.param_groups]:
+        group["lr"] = group["initial_lr"] * learning_rate_scale(step, h)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -279,10 +300,10 @@ def log_header(h: Hyperparameters, source: str, model: nn.Module, train_shards: 
     host = {
         "cpu": cpu[1] if cpu else platform.processor() or platform.machine(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "threads": torch.get_num_threads(), "gpu_count": WORLD_SIZE if h.device == "cuda" else 0,
-        "gpu": torch.cuda.get_device_name() if h.device == "cuda" else None,
-        "driver": driver.split("\n")[0] if driver else None, "cuda": torch.version.cuda if h.device == "cuda" else None,
-        "python": platform.python_version(), "torch": torch.__version__, "os": platform.system(),
+        "threads": torch.get_num_threads(), "python": platform.python_version(), "torch": torch.__version__,
+        "gpu_count": WORLD_SIZE if h.device == "cuda" else 0, "driver": driver.split("\n")[0] if driver else None,
+        "gpu": torch.cuda.get_device_name() if h.device == "cuda" else None, "os": platform.system(),
+        "cuda": torch.version.cuda if h.device == "cuda" else None,
     }  # fmt: skip
     header = {
         "speedrun_log": 1,
@@ -290,10 +311,8 @@ def log_header(h: Hyperparameters, source: str, model: nn.Module, train_shards: 
         "seed": h.seed, "world_size": WORLD_SIZE, "hyperparameters": asdict(h),
         "code_sha256": sha256(source.encode()).hexdigest(),
         "data": {"train": describe(train_shards), "val": describe(val_shards)},
-        "git": {"commit": commit, "dirty": bool(changes)} if commit else None,
-        "host": host,
-        "started": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "tokens_per_step": h.batch_size * h.sequence_length,
+        "git": {"commit": commit, "dirty": bool(changes)} if commit else None, "host": host,
+        "started": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "tokens_per_step": h.batch_size * h.sequence_length,
         "parameters": sum(p.numel() for p in model.parameters()),
     }  # fmt: skip
     return json.dumps(header)
@@ -337,8 +356,8 @@ def check(h: Hyperparameters) -> None:
     for name, value in asdict(h).items():
         if not isinstance(value, str) and not (name in counts.split()) <= value < math.inf:
             refuse(f"--{name}={value}: must be a finite number, at least {int(name in counts.split())}")
-    if h.device not in ("auto", "cpu", "cuda") or h.precision not in ("bfloat16", "float32"):
-        refuse(f"--device={h.device} --precision={h.precision}: auto, cpu or cuda; bfloat16 or float32")
+    if h.device not in ("auto", "cpu", "cuda") or h.precision not in ("auto", "bfloat16", "float32"):
+        refuse(f"--device={h.device} --precision={h.precision}: auto, cpu or cuda; auto, bfloat16 or float32")
     if h.model_dim % h.num_heads:
         refuse(f"--model_dim={h.model_dim} does not divide into --num_heads={h.num_heads} heads")
     share = h.batch_size // WORLD_SIZE  # rows of a step that one process trains on
@@ -346,6 +365,8 @@ def check(h: Hyperparameters) -> None:
     if h.batch_size % WORLD_SIZE or share % h.micro_batch_size:
         refuse(f"--batch_size={h.batch_size} does not divide by {WORLD_SIZE} x --micro_batch_size={h.micro_batch_size}")
     h.device = h.device.replace("auto", "cuda" if torch.cuda.is_available() else "cpu")
+    bfloat16 = h.device == "cuda" or torch.cpu.get_capabilities().get("avx512_bf16")  # slow on a CPU without it
+    h.precision = h.precision.replace("auto", "bfloat16" if bfloat16 else "float32")
     meta = Path(h.train_files).with_name("meta.json")
     try:
         stated = json.loads(meta.read_text(encoding="utf-8"))["vocab_size"] if meta.exists() else 50_257
@@ -428,8 +449,7 @@ def train(model: GPT, shards: list, val_split: np.ndarray, h: Hyperparameters, l
             if step == h.num_iterations:
                 finished = "completed"
                 break
-            for group in [group for optimizer in optimizers for group in optimizer.param_groups]:
-                group["lr"] = group["initial_lr"] * learning_rate_scale(step, h)
+            set_schedule(optimizers, step, h)
             loss = training_step(runner, optimizers, batches, h)
             train_time = time.perf_counter() - clock
             step += 1
@@ -441,8 +461,6 @@ def train(model: GPT, shards: list, val_split: np.ndarray, h: Hyperparameters, l
     if h.device == "cuda":  # of this process: allocated on the GPU, or resident on the CPU
         peak_memory = torch.cuda.max_memory_allocated()
     else:
-        import resource  # not on Windows
-
         peak_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     last = {
         "finished": finished,
@@ -501,5 +519,7 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         print("train_gpt2.py: interrupted before the run began", file=sys.stderr)
         os._exit(130)
+    except FileExistsError as error:
+        refuse(f"{error.filename} is there already: a run is not continued, only begun anew; give another --log_file")
     except OSError as error:
         refuse(f"{error.filename or 'the run log'}: {error.strerror}")
