@@ -41,6 +41,7 @@ def make_log(
     world_size: int = 2,
     host: dict[str, Any] | None = None,
     run_id: str | None = None,
+    tokens_per_step: int = 8192,
 ) -> str:
     """A run's log; `stop_at` ends its steps early, finished=None leaves out the last line."""
     header = {
@@ -59,7 +60,7 @@ def make_log(
         "git": {"commit": "a" * 40, "dirty": False},
         "host": HOST | {"python": "3.11.7", "torch": "2.13.0", "os": "Linux"} | (host or {}),
         "started": f"2026-11-21T01:{seed % 60:02}:03Z",
-        "tokens_per_step": 8192,
+        "tokens_per_step": tokens_per_step,
         "parameters": 1_000_000,
     }
     noise = random.Random(f"{milestone}{seed}")
@@ -74,7 +75,7 @@ def make_log(
             lines.append(f"step:{step}/{planned} val_loss:{loss:.6f} {clock}")
         ms += ms_per_step + noise.randint(0, ms_per_step // 20)
     if finished:
-        end = {"finished": finished, "final_val_loss": loss, "train_time_ms": ms, "tokens": 8192 * last}
+        end = {"finished": finished, "final_val_loss": loss, "train_time_ms": ms, "tokens": tokens_per_step * last}
         lines.append(json.dumps(end | {"steps": last, "peak_memory_mib": 900}))
     return "\n".join(lines) + "\n"
 
@@ -116,12 +117,14 @@ class = "two CPU cores"
     )
 
 
-def write_milestone(house: Path, name: str = "00_baseline", program: str = PROGRAM) -> None:
+def write_milestone(
+    house: Path, name: str = "00_baseline", program: str = PROGRAM, *, revision: int = 1, idea: str = "A plain GPT-2."
+) -> None:
     folder = house / "history" / name
     folder.mkdir(parents=True, exist_ok=True)
     folder.joinpath("train_gpt2.py").write_text(program, encoding="utf-8")
     folder.joinpath("milestone.toml").write_text(
-        f'name = "{name}"\ntitle = "The baseline"\nidea = "A plain GPT-2."\nrevision = 1\n'
-        f'sha256 = "{sha256(program)}"\ntechniques = []\n',
+        f'name = "{name}"\ntitle = "The baseline"\nidea = {json.dumps(idea)}\nrevision = {revision}\n'
+        f'sha256 = "{sha256(program)}"\ntechniques = []\n[official]\nrecord = 1\nminutes = 45.0\n',
         encoding="utf-8",
     )

@@ -5,10 +5,19 @@ from pathlib import Path
 
 import pytest
 from speedrun.logs import read_log
+from speedrun.notes import documents
 from speedrun.tracks import load_track
+from speedrun.verbs.leaderboard import judge
 
 HOUSE = Path(__file__).resolve().parents[1]
 PLANS = sorted(path.parent for path in HOUSE.glob("records/*/*/*/plan.json"))
+
+
+def test_the_generated_documents_are_up_to_date() -> None:
+    """leaderboard.md, and what stands between markers in README.md and NOTES.md; speedrun leaderboard writes them."""
+    found = documents(judge(["records"], None)[0])
+    assert HOUSE / "README.md" in [document.path for document in found]
+    assert [document.path for document in found if document.old != document.new] == []
 
 
 @pytest.mark.parametrize("folder", PLANS, ids=lambda path: path.name)

@@ -64,10 +64,7 @@ class Cohort:
     @property
     def losses(self) -> list[float]:
         """Final losses, one value a seed: repeats of a seed are no independent evidence (a CPU repeats every bit)."""
-        seeds: dict[int, list[float]] = {}
-        for run in self.complete:
-            seeds.setdefault(run.header.seed, []).append(run.val[-1].loss)
-        return [statistics.fmean(losses) for losses in seeds.values()]
+        return list(_by_seed([(run, run.val[-1].loss) for run in self.complete]))
 
 
 @dataclass(frozen=True)
@@ -80,6 +77,8 @@ class Reach:
     times: tuple[float, ...]  # seconds on the training clock, of the runs that met it
     steps: float | None  # mean over runs; None unless all met it
     tokens: float | None
+    seed_times: tuple[float, ...]  # as times, but one value a seed, the mean of its repeats: what a test may count
+    seed_steps: tuple[float, ...]  # likewise
 
     @property
     def all_met(self) -> bool:
@@ -146,10 +145,25 @@ def reach_at_end(cohort: Cohort, target: float) -> Reach:
 
 
 def _reach(cohort: Cohort, target: float, points: Sequence[Point | None]) -> Reach:
-    met = [point for point in points if point is not None]
-    steps = statistics.fmean(point.step for point in met) if met and len(met) == len(points) else None
-    tokens = None if steps is None else steps * cohort.complete[0].header.tokens_per_step
-    return Reach(target, len(met), len(points), tuple(point.ms / 1000 for point in met), steps, tokens)
+    met = [(run, point) for run, point in zip(cohort.complete, points, strict=True) if point is not None]
+    steps = statistics.fmean(point.step for _, point in met) if met and len(met) == len(points) else None
+    return Reach(
+        target=target,
+        met=len(met),
+        runs=len(points),
+        times=tuple(point.ms / 1000 for _, point in met),
+        steps=steps,
+        tokens=None if steps is None else steps * cohort.complete[0].header.tokens_per_step,
+        seed_times=_by_seed([(run, point.ms / 1000) for run, point in met]),
+        seed_steps=_by_seed([(run, point.step) for run, point in met]),
+    )
+
+
+def _by_seed(values: Sequence[tuple[Run, float]]) -> tuple[float, ...]:
+    seeds: dict[int, list[float]] = {}
+    for run, value in values:
+        seeds.setdefault(run.header.seed, []).append(value)
+    return tuple(statistics.fmean(members) for members in seeds.values())
 
 
 def speedup(anchor: Sequence[float], times: Sequence[float]) -> Ratio | None:

@@ -162,6 +162,16 @@ def remarks(board: Board, table: Table) -> list[str]:
             f"The target, {loss(table.targets[0])}, is the mean final loss of {board.track.anchor} on this data "
             f"and hardware; {board.track.anchor} itself is there, by definition, at its last validation."
         )
+    if any(entry.revision is not None for entry in table.entries):
+        stands_in = any(entry.revision is not None and entry.is_anchor for entry in table.entries)
+        found.append(
+            "A row marked revision is of an older revision of its milestone's program: it stays, and is "
+            + (
+                "the anchor only until the present revision has been run on this hardware."
+                if stands_in
+                else "neither the anchor nor a step of the ladder."
+            )
+        )
     if table.unreached:
         listed = ", ".join(target_text(target) for target in table.unreached)
         found.append(f"Nobody has reached {listed} yet.")

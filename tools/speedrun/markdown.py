@@ -7,12 +7,13 @@ they are escaped, so that none makes a table row, a link or HTML.
 import re
 from collections.abc import Sequence
 
-from speedrun import figures
+from speedrun import figures, ladder_markdown
 from speedrun.errors import UserError
 from speedrun.figures import Sheet
 from speedrun.ranking import Board, Table
 
 BEGIN, END = "<!-- leaderboard:begin -->", "<!-- leaderboard:end -->"
+LEFT = ("milestone", "idea", "track")
 MOST_ROWS, MOST_PROBLEMS = 15, 5  # of one table, of one track: the file stays short, the page shows all
 NEW_FILE = f"""# Leaderboard
 
@@ -37,16 +38,21 @@ def escape(text: str) -> str:
 
 
 def render(boards: Sequence[Board]) -> str:
-    return "\n\n".join(_section(board) for board in boards) + "\n" if boards else "No tracks yet.\n"
+    if not boards:
+        return "No tracks yet.\n"
+    guide = [escape(ladder_markdown.HOW_TO_READ)] if ladder_markdown.any_ladder(boards) else []
+    return "\n\n".join([*guide, *map(_section, boards)]) + "\n"
 
 
-def splice(document: str, generated: str, name: str) -> str:
+def splice(document: str, generated: str, name: str, begin_mark: str = BEGIN, end_mark: str = END) -> str:
     """The document with what is between its markers replaced. UserError when it does not have each of them once."""
-    head, begin, rest = document.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end or BEGIN in rest or END in head + tail:
-        raise UserError(f"{name} does not hold {BEGIN} and then {END} once each: put them back, or move the file away")
-    return f"{head}{BEGIN}\n\n{generated}\n{END}{tail}"
+    head, begin, rest = document.partition(begin_mark)
+    _, end, tail = rest.partition(end_mark)
+    if not begin or not end or begin_mark in rest or end_mark in head + tail:
+        raise UserError(
+            f"{name} does not hold {begin_mark} and then {end_mark} once each: put them back, or move the file away"
+        )
+    return f"{head}{begin_mark}\n\n{generated}\n{end_mark}{tail}"
 
 
 def _section(board: Board) -> str:
@@ -63,6 +69,11 @@ def _section(board: Board) -> str:
         if len(board.problems) > len(shown):
             shown.append(f"and {len(board.problems) - len(shown)} more")
         parts.append("\n".join(f"- {escape(problem)}" for problem in shown))
+    climbed = [table for table in tables if ladder_markdown.has_steps(table)]
+    if climbed:
+        parts.append("### The ladder, step by step")
+    for table in climbed:
+        parts += _ladder(table)
     return "\n\n".join(parts)
 
 
@@ -72,18 +83,25 @@ def escape_code(text: str) -> str:
 
 def _table(board: Board, table: Table) -> list[str]:
     parts = [f"**{escape(table.hardware)}**"]
-    parts.append(_sheet(figures.sheet(table, board.track.data.floor)))
+    parts.append(sheet_text(figures.sheet(table, board.track.data.floor), MOST_ROWS))
     more = figures.further(table)
     if more:
-        parts.append(_sheet(more))
+        parts.append(sheet_text(more, MOST_ROWS))
     parts += [escape(remark) for remark in figures.remarks(board, table)]
     if len(table.entries) > MOST_ROWS:
         parts.append(f"{len(table.entries) - MOST_ROWS} more on the page.")
     return parts
 
 
-def _sheet(sheet: Sheet) -> str:
-    aligned = [":--" if heading == "milestone" else "--:" for heading in sheet.headings]
-    rows = [[escape(cell.full) for cell in row] for row in sheet.rows[:MOST_ROWS]]
+def _ladder(table: Table) -> list[str]:
+    where = f"**{escape(table.hardware)}**" + (f", validated on {escape(table.data)}" if table.data else "")
+    sheets = [sheet_text(sheet) for sheet in ladder_markdown.sheets(table)]
+    return [where, *sheets, *map(escape, ladder_markdown.remarks(table))]
+
+
+def sheet_text(sheet: Sheet, most: int | None = None) -> str:
+    """A Markdown table: words to the left, numbers to the right."""
+    aligned = [":--" if heading in LEFT or "against" in heading else "--:" for heading in sheet.headings]
+    rows = [[escape(cell.full) for cell in row] for row in sheet.rows[:most]]
     lines = [[escape(heading) for heading in sheet.headings], aligned, *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -8,7 +8,7 @@ outcomes.jsonl, one line a run. The same folder lies below records/ once it is s
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +17,12 @@ from typing import Any
 from speedrun import house
 from speedrun.files import write_text
 from speedrun.milestones import Milestone
+from speedrun.runs import Run
 from speedrun.tracks import Track
 
 FORMAT = 1
 PLAN_FILE, OUTCOMES_FILE = "plan.json", "outcomes.jsonl"
+MAX_BYTES = 1 << 20  # what is larger is no plan
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,30 @@ def add_outcome(plan: Plan, outcome: Outcome) -> None:
     path = plan.folder / OUTCOMES_FILE
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     write_text(path, before + json.dumps(asdict(outcome)) + "\n")
+
+
+def revisions(runs: Iterable[Run]) -> dict[tuple[str, str], int]:
+    """The revision of each (milestone, program's sha256), as the plans beside these runs' logs tell it.
+
+    A plan that is not there, cannot be read or makes no sense tells nothing; anyone may have written it.
+    """
+    found = {}
+    for folder in sorted({run.path.parent for run in runs}):
+        plan = _plan_beside(folder / PLAN_FILE)
+        milestone, sha256, revision = (plan.get(name) for name in ("milestone", "code_sha256", "revision"))
+        if isinstance(milestone, str) and isinstance(sha256, str) and type(revision) is int and revision > 0:
+            found[milestone, sha256] = revision
+    return found
+
+
+def _plan_beside(path: Path) -> dict[str, Any]:
+    try:
+        if not path.is_file() or path.stat().st_size > MAX_BYTES:
+            return {}
+        plan = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return plan if isinstance(plan, dict) else {}
 
 
 def drop_if_unused(plan: Plan) -> None:

@@ -24,6 +24,11 @@ LUCK = 1e-9
 ROUNDING = 1e-6  # nats: a log has 6 decimals, and a float32 softmax sums to 1 within about that
 
 
+Older = Mapping[
+    tuple[str, str], int
+]  # the revision of a (milestone, program's sha256) that is no longer the frozen one
+
+
 @dataclass(frozen=True)
 class Entry:
     rank: int | None  # None: not every complete run met the main target
@@ -34,6 +39,8 @@ class Entry:
     reaches: tuple[Reach, ...]  # one for each target of the table
     speedups: tuple[Ratio | None, ...]  # over the anchor, one for each target
     is_anchor: bool
+    frozen: bool = False  # the program is its milestone's frozen one, of the present revision
+    revision: int | None = None  # the program is this older revision of its milestone's, as its plan says
 
     @property
     def label(self) -> str:
@@ -63,8 +70,8 @@ class Board:
     problems: tuple[str, ...]
 
 
-def rank(track: Track, runs: Sequence[Run], frozen: Mapping[str, str]) -> Board:
-    """`frozen`: the sha256 of each milestone's frozen program, by name."""
+def rank(track: Track, runs: Sequence[Run], frozen: Mapping[str, str], older: Older | None = None) -> Board:
+    """`frozen`: the sha256 of each milestone's frozen program, by name; `older`: programs of former revisions."""
     once, problems = _without_copies(runs)
     tables: dict[tuple, list[Cohort]] = {}
     for cohort in group(once):
@@ -78,7 +85,8 @@ def rank(track: Track, runs: Sequence[Run], frozen: Mapping[str, str]) -> Board:
             found = f"impossible: below the floor of {track.data.floor:.4f} ({_names(impossible)})"
             problems.append(f"{_named(cohort)}: not ranked: {found}")
         problems += _left_out(cohort)
-    return Board(track, tuple(_table(track, tables[key], frozen) for key in sorted(tables)), tuple(problems))
+    judged = tuple(_table(track, tables[key], frozen, older or {}) for key in sorted(tables))
+    return Board(track, judged, tuple(problems))
 
 
 def _without_copies(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
@@ -136,7 +144,7 @@ def _names(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + more
 
 
-def _table(track: Track, cohorts: list[Cohort], frozen: Mapping[str, str]) -> Table:
+def _table(track: Track, cohorts: list[Cohort], frozen: Mapping[str, str], older: Older) -> Table:
     others = [c for c in cohorts if not c.complete or _impossible(c, track.data.floor)]
     ranked = [c for c in cohorts if c not in others]
     anchor = _anchor(track, ranked, frozen)
@@ -160,16 +168,23 @@ def _table(track: Track, cohorts: list[Cohort], frozen: Mapping[str, str]) -> Ta
         )
         above = None if floor is None else loss.mean - floor
         gains = gains or (None,) * len(targets)
-        note = _note(cohort, [c for c in ranked if c.milestone == cohort.milestone], frozen)
-        entries.append(Entry(None, note, cohort, loss, above, reached, gains, cohort is anchor))
+        current = frozen.get(cohort.milestone) == cohort.code_sha256
+        revision = None if current else older.get((cohort.milestone, cohort.code_sha256))
+        note = _note(cohort, [c for c in ranked if c.milestone == cohort.milestone], frozen, revision)
+        entries.append(Entry(None, note, cohort, loss, above, reached, gains, cohort is anchor, current, revision))
     return Table(cohorts[0].hardware, _data(track, cohorts[0]), targets, _ordered(entries), tuple(others))
 
 
 def _anchor(track: Track, cohorts: Sequence[Cohort], frozen: Mapping[str, str]) -> Cohort | None:
-    """The anchor milestone's cohort: of its frozen program if there is one, then the one with most complete runs."""
+    """The anchor milestone's: of its frozen program, with the main target met, with most runs, in that order."""
     own = [cohort for cohort in cohorts if cohort.milestone == track.anchor]
-    sha256 = frozen.get(track.anchor)
-    return max(own, key=lambda cohort: (cohort.code_sha256 == sha256, len(cohort.complete)), default=None)
+    sha256, main = frozen.get(track.anchor), track.target.val_loss[:1]
+
+    def fitness(cohort: Cohort) -> tuple:
+        met = all(reach(cohort, target, track.target.final).all_met for target in main)
+        return (cohort.code_sha256 == sha256, met, len(cohort.complete))
+
+    return max(own, key=fitness, default=None)
 
 
 def _ordered(entries: list[Entry]) -> tuple[Entry, ...]:
@@ -191,12 +206,14 @@ def _data(track: Track, cohort: Cohort) -> str:
     return ", ".join(f"{shard.name} ({shard.tokens:,} tokens, sha256 {shard.sha256[:8]})" for shard in shards[:2])
 
 
-def _note(cohort: Cohort, namesakes: Sequence[Cohort], frozen: Mapping[str, str]) -> str:
+def _note(cohort: Cohort, namesakes: Sequence[Cohort], frozen: Mapping[str, str], revision: int | None) -> str:
     """What the milestone's name does not say: whose program it is, and how it differs from its namesakes."""
     notes = []
     same = [name for name, sha256 in frozen.items() if sha256 == cohort.code_sha256 and name != cohort.milestone]
     if same:
         notes.append(f"same program as {same[0]}")
+    elif revision is not None:
+        notes.append(f"revision {revision}")
     elif frozen.get(cohort.milestone, cohort.code_sha256) != cohort.code_sha256:
         notes.append(f"other program: {cohort.code_sha256[:8]}")
     elif cohort.milestone not in frozen and len({c.code_sha256 for c in namesakes}) > 1:

@@ -1,4 +1,4 @@
-"""speedrun leaderboard: ranks runs in the terminal, in leaderboard.md and on the web page."""
+"""speedrun leaderboard: ranks runs in the terminal, on the web page, in leaderboard.md and the other documents."""
 
 import json
 import sys
@@ -10,13 +10,14 @@ import typer
 from speedrun import house
 from speedrun.errors import NO, YES, UserError
 from speedrun.files import write_text
+from speedrun.ladder import Gain, Rung, ladder
 from speedrun.logs import printable, read_logs
 from speedrun.milestones import all_milestones
+from speedrun.plans import revisions
 from speedrun.ranking import Board, Entry, Table, rank
 from speedrun.runs import Run
 from speedrun.tracks import all_tracks, load_track
 
-DOCUMENT = "leaderboard.md"
 PAGE = "site/leaderboard.html"
 
 
@@ -25,21 +26,22 @@ def main(
         list[str] | None,
         typer.Option("--from", help="records, runs, or a log or folder; may be repeated.", show_default="records"),
     ] = None,
-    track: Annotated[str | None, typer.Option(help="This track only; leaves leaderboard.md alone.")] = None,
+    track: Annotated[str | None, typer.Option(help="This track only; leaves the documents alone.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; write nothing but --page.")] = False,
     page: Annotated[Path | None, typer.Option(help="Where the web page goes.", show_default=PAGE)] = None,
-    check: Annotated[bool, typer.Option("--check", help="Exit 1 if leaderboard.md is out of date.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit 1 if a document is out of date.")] = False,
 ) -> int:
     """Rank the runs of each track by time to its target: in the terminal, in leaderboard.md, on a web page.
 
-    leaderboard.md is written only from records/ as a whole. The page's path is the last line printed.
+    From records/ as a whole it also fills what lies between markers in README.md and in each milestone's NOTES.md.
+    Any other source leaves the documents alone. The page's path is the last line printed.
 
     Example: speedrun leaderboard --from runs --page site/leaderboard.html
     """
     sources = source or ["records"]
     whole = sources == ["records"] and track is None
     if check and (not whole or as_json or page):
-        raise UserError("--check compares leaderboard.md with all of records/: give it no other option")
+        raise UserError("--check compares the documents with all of records/: give it no other option")
     boards, problems = judge(sources, track)
     for problem in problems:
         print(f"leaderboard: {problem}", file=sys.stderr)
@@ -50,7 +52,11 @@ def main(
     else:
         _show(boards, sources)
         if whole:
-            write_text(house.root() / DOCUMENT, _document(boards)[1])
+            from speedrun.notes import documents
+
+            for document in documents(boards):
+                if document.new != document.old:
+                    write_text(document.path, document.new)
     if page or not as_json:
         place = page or house.root() / PAGE
         _write_page(place, boards)
@@ -66,8 +72,10 @@ def judge(sources: list[str], only: str | None) -> tuple[list[Board], list[str]]
     by_track: dict[str, list[Run]] = {}
     for run in runs:
         by_track.setdefault(run.header.track, []).append(run)
-    frozen = {milestone.name: milestone.sha256 for milestone in all_milestones() if milestone.sha256}
-    boards = [rank(track, by_track.pop(track.name, []), frozen) for track in tracks]
+    milestones = {milestone.name: milestone for milestone in all_milestones()}
+    frozen = {milestone.name: milestone.sha256 for milestone in milestones.values() if milestone.sha256}
+    older = {key: n for key, n in revisions(runs).items() if key[0] in frozen and n < milestones[key[0]].revision}
+    boards = [rank(track, by_track.pop(track.name, []), frozen, older) for track in tracks]
     for name, strangers in by_track.items() if not only else ():
         what = f"track {name!r}, which is not below records/" if name else "no track"
         problems.append(f"{len(strangers)} run{'s' if len(strangers) > 1 else ''} of {what}: not ranked")
@@ -83,25 +91,15 @@ def _places(sources: list[str]) -> list[Path]:
     return [place for place in places if place.exists()]
 
 
-def _document(boards: list[Board]) -> tuple[str | None, str]:
-    """leaderboard.md as it stands (None: there is none) and as it should."""
-    from speedrun import markdown
-
-    path = house.root() / DOCUMENT
-    try:
-        old = path.read_text(encoding="utf-8") if path.exists() else None
-    except UnicodeDecodeError:
-        raise UserError(f"{house.shown(path)} is not UTF-8 text: move it away and call this again") from None
-    document = markdown.NEW_FILE if old is None else old
-    return old, markdown.splice(document, markdown.render(boards), DOCUMENT)
-
-
 def _check(boards: list[Board]) -> int:
-    old, new = _document(boards)
-    if old == new:
-        print(f"{DOCUMENT} is up to date")
+    from speedrun.notes import documents
+
+    found = documents(boards)
+    old = [str(document.path.relative_to(house.root())) for document in found if document.old != document.new]
+    if not old:
+        print(f"up to date: {', '.join(str(document.path.relative_to(house.root())) for document in found)}")
         return YES
-    print(f"{DOCUMENT} is out of date: run `speedrun leaderboard` and commit it", file=sys.stderr)
+    print(f"{', '.join(old)}: out of date: run `speedrun leaderboard` and commit it", file=sys.stderr)
     return NO
 
 
@@ -142,6 +140,45 @@ def _table(table: Table) -> dict[str, Any]:
         "targets": list(table.targets),
         "unreached": list(table.unreached),
         "entries": [_entry(entry) for entry in table.entries],
+        "ladder": _ladder(table),
+    }
+
+
+def _ladder(table: Table) -> dict[str, Any]:
+    steps = ladder(table)
+    return {
+        "targets": [
+            {"target": climb.target, "rungs": [_rung(rung) for rung in climb.rungs]}
+            for climb in steps.climbs
+            if climb.met
+        ],
+        "losses": [
+            {
+                "milestone": step.entry.label,
+                "before": step.before.label,
+                "difference": step.difference,
+                "planned_tokens": step.tokens,
+                "planned_tokens_before": step.tokens_before,
+                "p": step.p,
+            }
+            for step in steps.descents
+        ],
+    }
+
+
+def _rung(rung: Rung) -> dict[str, Any]:
+    def gain(one: Gain | None) -> dict[str, Any] | None:
+        ratio = one.ratio._asdict() if one and one.ratio else None
+        return {"ratio": ratio, "p": one.p, "standing": one.standing} if one else None
+
+    return {
+        "milestone": rung.entry.label,
+        "before": rung.before.label if rung.before else None,
+        "met": rung.reach.met,
+        "steps": rung.step_spread._asdict() if rung.step_spread else None,
+        "seconds": rung.time_spread._asdict() if rung.time_spread else None,
+        "fewer_steps": gain(rung.steps),
+        "less_time": gain(rung.time),
     }
 
 
@@ -152,6 +189,8 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "milestone": cohort.milestone,
         "label": entry.label,
         "code_sha256": cohort.code_sha256,
+        "frozen": entry.frozen,
+        "revision": entry.revision,
         "planned_steps": cohort.planned_steps,
         "runs": [run.header.run_id for run in cohort.complete],
         "val_loss": entry.loss._asdict(),
