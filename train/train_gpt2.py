@@ -127,7 +127,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         return F.scaled_dot_product_attention(q, k, v, is_causal=True)
     # in bfloat16 on a CPU PyTorch's fused attention takes three to five times as long as the formula written out
     future = torch.full((q.size(2), q.size(2)), -math.inf, dtype=q.dtype, device=q.device).triu(1)
-    return torch.softmax(q @ k.mT / math.sqrt(q.size(3)) + future, dim=-1) @ v
+    return torch.softmax(q @ k.mT * q.size(3) ** -0.5 + future, dim=-1) @ v
 
 
 class Rotary(nn.Module):
@@ -219,7 +219,7 @@ class GPT(nn.Module):
         self.value_embeddings = nn.ModuleList(tables)
         self.value_residual, self.logit_softcap = h.value_residual, h.logit_softcap
         self.dtype = getattr(torch, h.precision)
-        self.skip_weights = nn.Parameter(torch.ones(h.num_layers // 2)) if h.unet_skips else None
+        self.skip_weights = nn.Parameter(torch.ones(h.num_layers // 2)) if h.unet_skips and h.num_layers > 1 else None
 
     def value_table(self, layer: int) -> int | None:
         """Which value embedding the layer gets: with 12 layers and 3 tables 0, 1, 2, then none for 6, then 0, 1, 2."""
@@ -504,7 +504,8 @@ def check(h: Hyperparameters) -> None:
     if h.batch_size % WORLD_SIZE or share % h.micro_batch_size:
         refuse(f"--batch_size={h.batch_size} does not divide by {WORLD_SIZE} x --micro_batch_size={h.micro_batch_size}")
     h.device = h.device.replace("auto", "cuda" if torch.cuda.is_available() else "cpu")
-    bfloat16 = h.device == "cuda" or torch.cpu.get_capabilities().get("avx512_bf16")  # slow on a CPU without it
+    # on a CPU without it bfloat16 is far slower than float32
+    bfloat16 = h.device == "cuda" or getattr(torch.cpu, "get_capabilities", dict)().get("avx512_bf16")
     h.precision = h.precision.replace("auto", "bfloat16" if bfloat16 else "float32")
     meta = Path(h.train_files).with_name("meta.json")
     try:
@@ -595,15 +596,12 @@ def train(model: GPT, shards: list, val_split: np.ndarray, h: Hyperparameters, l
                 break
     except KeyboardInterrupt:
         finished = "interrupted"
-    if h.device == "cuda":  # of this process: allocated on the GPU, or resident on the CPU
-        peak_memory = torch.cuda.max_memory_allocated()
-    else:
-        peak_memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     last = {
         "finished": finished,
         "final_val_loss": val_loss if val_loss is not None and math.isfinite(val_loss) else None,
         "train_time_ms": round(1000 * train_time), "steps": step, "tokens": step * h.batch_size * h.sequence_length,
-        "peak_memory_mib": peak_memory // 2**20,
+        "peak_memory_mib": (torch.cuda.max_memory_allocated() if h.device == "cuda" else resident) // 2**20,
     }  # fmt: skip
     log.write(json.dumps(last))
     return finished
