@@ -218,14 +218,15 @@ def _note(cohort: Cohort, namesakes: Sequence[Cohort], frozen: Mapping[str, str]
         notes.append(f"other program: {cohort.code_sha256[:8]}")
     elif cohort.milestone not in frozen and len({c.code_sha256 for c in namesakes}) > 1:
         notes.append(f"program {cohort.code_sha256[:8]}")
-    fields = [c.fields for c in namesakes]
+    alike = [c for c in namesakes if c.code_sha256 == cohort.code_sha256]  # another program tells enough by itself
+    fields = [c.fields for c in alike]
     names = sorted({name for table in fields for name in table} - {"num_iterations"})
     own = cohort.fields
     differing = [name for name in names if name in own and any(t.get(name) != own[name] for t in fields)]
     if differing:
         notes.append(_names([printable(f"{name}={own[name]}")[:40] for name in differing]))
-    if len({c.planned_steps for c in namesakes}) > 1:
+    if len({c.planned_steps for c in alike}) > 1:
         notes.append(f"{cohort.planned_steps:,} steps")
-    if len({c.train_sha256 for c in namesakes}) > 1:
+    if len({c.train_sha256 for c in alike}) > 1:
         notes.append(f"trained on {','.join(cohort.train_sha256)[:8]}")
     return "; ".join(notes)
