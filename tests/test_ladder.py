@@ -8,8 +8,8 @@ import pytest
 from logs_made import PROGRAM, sha256, write_log, write_milestone, write_track
 from scipy.stats import ttest_ind
 from speedrun.cli import run_verb
-from speedrun.cohorts import Ratio, speedup
-from speedrun.ladder import Climb, Gain, Ladder, ladder, welch
+from speedrun.inference import Ratio, speedup
+from speedrun.ladder import Climb, Gain, Ladder, ladder
 from speedrun.ladder_markdown import p_text, sheets, verdict
 from speedrun.logs import read_log
 from speedrun.ranking import Table
@@ -107,13 +107,6 @@ def test_a_repeated_seed_is_no_further_evidence(house):
     add(house, "01_muon", "b", final=1.7, run_id="again")
     rung = climbed()[1].climbs[0].rungs[1]
     assert rung.reach.runs == 8 and rung.step_spread is not None and rung.step_spread.n == 4
-
-
-def test_welch_without_enough_runs_or_spread_is_no_p():
-    assert welch([1.0], [2.0, 3.0]) is None and welch([], []) is None
-    assert welch([5.0, 5.0], [3.0, 3.0]) is None
-    one_sided = welch([5.0, 5.0, 5.0], [3.0, 3.1, 3.2])
-    assert one_sided is not None and one_sided < 0.01
 
 
 @pytest.mark.parametrize(

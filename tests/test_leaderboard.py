@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from logs_made import FLOOR, write_log, write_milestone, write_track
 from speedrun.cli import run_verb
-from speedrun.cohorts import group, speedup, spread
+from speedrun.cohorts import group
 from speedrun.figures import seconds, seconds_spread, tokens
+from speedrun.inference import spread
 from speedrun.logs import read_log
 from speedrun.markdown import escape, splice
 from speedrun.ranking import LUCK, Board, rank
@@ -131,30 +132,6 @@ def test_seeds_paths_and_names_make_no_other_cohort(tmp_path):
     same = {"run_id": "x", "log_file": "y.txt", "train_files": "z", "seed": 5, "checkpoint": "c.pt"}
     logs = [write_log(tmp_path / "a", seed=1), write_log(tmp_path / "b", seed=2, hyperparameters=same)]
     assert len(group([read_log(log) for log in logs])) == 1
-
-
-def test_spread_of_one_value_has_no_deviation():
-    assert spread([2.0]) == (2.0, None, 1) and spread([]) is None
-
-
-def test_speedup_interval_covers_the_truth_as_often_as_it_says():
-    import random
-
-    draws, covered = random.Random(5), 0
-    for _ in range(400):
-        anchor = [math.exp(draws.gauss(math.log(100), 0.02)) for _ in range(3)]
-        faster = [math.exp(draws.gauss(math.log(80), 0.03)) for _ in range(4)]
-        ratio = speedup(anchor, faster)
-        assert ratio and ratio.low and ratio.high and ratio.low < ratio.value < ratio.high
-        covered += ratio.low <= 1.25 <= ratio.high
-    # 95% of 400 is 380, standard deviation 4.4; Welch's interval is slightly conservative at n = 3 and 4
-    assert 362 <= covered <= 400
-
-
-def test_speedup_edges():
-    assert speedup([100.0], [50.0]) == (pytest.approx(2.0), None, None)
-    assert speedup([100.0, 100.0], [50.0, 51.0]) == (pytest.approx(1.98, abs=0.01), None, None)
-    assert speedup([], [1.0]) is None and speedup([0.0], [1.0]) is None
 
 
 # Ranking

@@ -1,4 +1,4 @@
-"""Cohorts: runs that differ in nothing but seed and luck, and the statistics of one cohort.
+"""Cohorts: runs that differ in nothing but seed and luck, and what each came to.
 
     for cohort in group(runs):
         print(cohort.milestone, spread(cohort.losses), reach(cohort, target=1.88, final=False).seconds)
@@ -8,32 +8,16 @@ runs enter a statistic. Not here: a track's rules and who is ahead (ranking.py).
 """
 
 import json
-import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
+from speedrun.inference import Spread, spread
 from speedrun.runs import Host, Point, Run
 
 # What may differ between runs of one cohort: who is who, and where files lie (the data is known by its sha256).
 NOT_COMPARED = frozenset({"seed", "run_id", "log_file", "checkpoint", "track", "train_files", "val_files"})
-
-
-class Spread(NamedTuple):
-    """Mean and sample standard deviation (None for n = 1) of n values."""
-
-    mean: float
-    std: float | None
-    n: int
-
-
-class Ratio(NamedTuple):
-    """How many times faster, with a 95% confidence interval where both sides have two values that differ."""
-
-    value: float
-    low: float | None
-    high: float | None
 
 
 @dataclass(frozen=True)
@@ -65,6 +49,11 @@ class Cohort:
     def losses(self) -> list[float]:
         """Final losses, one value a seed: repeats of a seed are no independent evidence (a CPU repeats every bit)."""
         return list(_by_seed([(run, run.val[-1].loss) for run in self.complete]))
+
+    @property
+    def step_times(self) -> list[float]:
+        """Milliseconds a step on the training clock, the mean of the whole run, one value a seed."""
+        return list(_by_seed([(run, run.val[-1].ms / run.val[-1].step) for run in self.complete if run.val[-1].step]))
 
 
 @dataclass(frozen=True)
@@ -124,12 +113,6 @@ def _counted(count: int, one: str, many: str | None = None) -> str:
     return f"{count} {one if count == 1 else many or one + 's'}"
 
 
-def spread(values: Sequence[float]) -> Spread | None:
-    if not values:
-        return None
-    return Spread(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None, len(values))
-
-
 def met_at(run: Run, target: float, final: bool) -> Point | None:
     """The validation at which a run met the target; `final`: only its last validation counts."""
     return next((point for point in (run.val[-1:] if final else run.val) if point.loss <= target), None)
@@ -164,20 +147,3 @@ def _by_seed(values: Sequence[tuple[Run, float]]) -> tuple[float, ...]:
     for run, value in values:
         seeds.setdefault(run.header.seed, []).append(value)
     return tuple(statistics.fmean(members) for members in seeds.values())
-
-
-def speedup(anchor: Sequence[float], times: Sequence[float]) -> Ratio | None:
-    """Ratio of the geometric means of two sets of times; its interval is Welch's t interval of the log times.
-
-    Unlike a bootstrap, that interval is honest for the three to five runs of a usual cohort, and it is deterministic.
-    """
-    if not anchor or not times or min(*anchor, *times) <= 0:
-        return None
-    logs = [math.log(t) for t in anchor], [math.log(t) for t in times]
-    value = math.exp(statistics.fmean(logs[0]) - statistics.fmean(logs[1]))
-    if min(len(anchor), len(times)) < 2 or min(map(statistics.pstdev, logs)) == 0:
-        return Ratio(value, None, None)
-    from scipy.stats import ttest_ind
-
-    interval: Any = ttest_ind(*logs, equal_var=False).confidence_interval(0.95)  # type: ignore[reportAttributeAccessIssue]
-    return Ratio(value, math.exp(interval.low), math.exp(interval.high))

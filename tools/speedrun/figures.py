@@ -6,10 +6,13 @@ Cells are plain text and hold names out of logs: whoever shows them escapes them
 import math
 from dataclasses import dataclass
 
-from speedrun.cohorts import Ratio, Reach, Spread
+from speedrun.cohorts import Reach
+from speedrun.inference import Ratio, Spread
+from speedrun.normalized import Across, Normalized
 from speedrun.ranking import Board, Entry, Table
 
 NONE = "–"
+NOT_MEASURED = "Not measured yet."
 
 
 @dataclass(frozen=True)
@@ -172,6 +175,13 @@ def remarks(board: Board, table: Table) -> list[str]:
                 else "neither the anchor nor a step of the ladder."
             )
         )
+    if table.ablated:
+        count = sum(len(one.cohort.complete) for one in table.ablated)
+        names = ", ".join(sorted({one.cohort.milestone for one in table.ablated}))
+        found.append(
+            f"{count} run{'s' if count > 1 else ''} with a technique turned off: in no row; what each technique is "
+            f"worth stands in NOTES.md of {names}."
+        )
     if table.unreached:
         listed = ", ".join(target_text(target) for target in table.unreached)
         found.append(f"Nobody has reached {listed} yet.")
@@ -191,3 +201,38 @@ def target_line(board: Board) -> str:
     if track.data.floor is not None:
         line += f"; the floor, which no honest model can beat, is {loss(track.data.floor)}"
     return line + "."
+
+
+def across(one: Across) -> Sheet:
+    """Entries of several machines in one list: nothing but each one's time over its own machine's anchor's."""
+    headings = ("milestone", "hardware", "time / anchor's", "n", "anchor's n")
+    return Sheet(headings, tuple(_over_the_anchor(row) for row in one.rows))
+
+
+def _over_the_anchor(row: Normalized) -> tuple[Cell, ...]:
+    value, low, high = row.time
+    interval = "" if low is None or high is None else f" ({low:.3f}–{high:.3f})"
+    return (
+        _name(row.entry),
+        Cell(row.hardware),
+        Cell("1", value, note="the anchor") if row.entry.is_anchor else Cell(f"{value:.3f}{interval}", value),
+        Cell(str(row.n), row.n),
+        Cell(str(row.anchor_n), row.anchor_n),
+    )
+
+
+def across_remarks(board: Board, one: Across) -> list[str]:
+    """What the list is, and what must be said of it, a sentence or two each."""
+    anchor = board.track.anchor
+    found = [
+        f"Mean time to the main target over that of {anchor} on the same hardware and data: below 1 is faster. The 95% "
+        "interval is a bootstrap over the runs of both, three or more each; n counts seeds. Raw times of different "
+        "machines are never compared."
+    ]
+    if one.data:
+        found.append(f"Validated on {one.data}.")
+    if not board.track.target.val_loss:
+        found.append(f"The target on each machine is the mean final loss of its own {anchor}.")
+    if one.differing:
+        found.append(f"The anchors differ in more than the machine ({', '.join(one.differing)}): compare with care.")
+    return found + [f"Not comparable: {table.hardware}: {table.reason}." for table in one.left_out]

@@ -12,7 +12,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from speedrun.cohorts import Ratio, Reach, Spread, speedup, spread
+from speedrun.cohorts import Reach
+from speedrun.inference import Ratio, Spread, speedup, spread, welch
 from speedrun.ranking import Entry, Table
 
 SHOWN = 0.01  # p below which a difference counts as shown
@@ -109,16 +110,6 @@ def planned_tokens(entry: Entry) -> int:
 
 def tokens_per_step(entry: Entry) -> int:
     return entry.cohort.complete[0].header.tokens_per_step
-
-
-def welch(before: Sequence[float], now: Sequence[float]) -> float | None:
-    """p of the one-sided t-test, without equal variances, that `now` is less; None where none is possible."""
-    one, other = spread(now), spread(before)
-    if one is None or other is None or one.std is None or other.std is None or not (one.std or other.std):
-        return None
-    from scipy.stats import ttest_ind_from_stats  # as ttest_ind, and quiet when one side has no spread
-
-    return float(ttest_ind_from_stats(*one, *other, equal_var=False, alternative="less").pvalue)
 
 
 def _climb(table: Table, entries: Sequence[Entry], target: int) -> Climb:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from speedrun import figures
-from speedrun.cohorts import Spread
 from speedrun.figures import NONE, Cell, Sheet
+from speedrun.inference import Spread
 from speedrun.ladder import SHOWN, Climb, Descent, Gain, Ladder, Rung, ladder, tokens_per_step
 from speedrun.ranking import Board, Table
 

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from speedrun import figures, ladder_markdown
 from speedrun.errors import UserError
 from speedrun.figures import Sheet
+from speedrun.normalized import across
 from speedrun.ranking import Board, Table
 
 BEGIN, END = "<!-- leaderboard:begin -->", "<!-- leaderboard:end -->"
-LEFT = ("milestone", "idea", "track")
+LEFT = ("milestone", "idea", "track", "hardware")
 MOST_ROWS, MOST_PROBLEMS = 15, 5  # of one table, of one track: the file stays short, the page shows all
 NEW_FILE = f"""# Leaderboard
 
@@ -74,7 +75,7 @@ def _section(board: Board) -> str:
         parts.append("### The ladder, step by step")
     for table in climbed:
         parts += _ladder(table)
-    return "\n\n".join(parts)
+    return "\n\n".join(parts + _across(board))
 
 
 def escape_code(text: str) -> str:
@@ -97,6 +98,16 @@ def _ladder(table: Table) -> list[str]:
     where = f"**{escape(table.hardware)}**" + (f", validated on {escape(table.data)}" if table.data else "")
     sheets = [sheet_text(sheet) for sheet in ladder_markdown.sheets(table)]
     return [where, *sheets, *map(escape, ladder_markdown.remarks(table))]
+
+
+def _across(board: Board) -> list[str]:
+    parts = []
+    for one in across(board):
+        parts += [sheet_text(figures.across(one), MOST_ROWS)] if one.rows else []
+        if len(one.rows) > MOST_ROWS:
+            parts.append(f"{len(one.rows) - MOST_ROWS} more in the terminal.")
+        parts += [escape(remark) for remark in figures.across_remarks(board, one)]
+    return ["### Across machines: anchor-normalized time", *parts] if parts else []
 
 
 def sheet_text(sheet: Sheet, most: int | None = None) -> str:

@@ -11,7 +11,9 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from speedrun.cohorts import Cohort, Ratio, Reach, Spread, group, identity, reach, reach_at_end, speedup, spread
+from speedrun.ablations import Ablated, Switches, recognised
+from speedrun.cohorts import Cohort, Reach, group, identity, reach, reach_at_end
+from speedrun.inference import Ratio, Spread, speedup, spread
 from speedrun.logs import printable
 from speedrun.runs import Run
 from speedrun.tracks import Track
@@ -54,6 +56,7 @@ class Table:
     targets: tuple[float, ...]  # nats a token, the main one first; empty: the anchor has not set it yet
     entries: tuple[Entry, ...]
     others: tuple[Cohort, ...]  # impossible, or without a complete run: drawn on the page, in no row
+    ablated: tuple[Ablated, ...] = ()  # with a technique turned off: in no row, but in the notes of their milestone
 
     @property
     def unreached(self) -> tuple[float, ...]:
@@ -70,8 +73,16 @@ class Board:
     problems: tuple[str, ...]
 
 
-def rank(track: Track, runs: Sequence[Run], frozen: Mapping[str, str], older: Older | None = None) -> Board:
-    """`frozen`: the sha256 of each milestone's frozen program, by name; `older`: programs of former revisions."""
+def rank(
+    track: Track,
+    runs: Sequence[Run],
+    frozen: Mapping[str, str],
+    older: Older | None = None,
+    switches: Mapping[str, Switches] | None = None,
+) -> Board:
+    """`frozen`: the sha256 of each milestone's frozen program, by name; `older`: programs of former revisions;
+    `switches`: of each milestone on this track, by which ablations are told from entries.
+    """
     once, problems = _without_copies(runs)
     tables: dict[tuple, list[Cohort]] = {}
     for cohort in group(once):
@@ -85,7 +96,7 @@ def rank(track: Track, runs: Sequence[Run], frozen: Mapping[str, str], older: Ol
             found = f"impossible: below the floor of {track.data.floor:.4f} ({_names(impossible)})"
             problems.append(f"{_named(cohort)}: not ranked: {found}")
         problems += _left_out(cohort)
-    judged = tuple(_table(track, tables[key], frozen, older or {}) for key in sorted(tables))
+    judged = tuple(_table(track, tables[key], frozen, older or {}, switches or {}) for key in sorted(tables))
     return Board(track, judged, tuple(problems))
 
 
@@ -144,9 +155,17 @@ def _names(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + more
 
 
-def _table(track: Track, cohorts: list[Cohort], frozen: Mapping[str, str], older: Older) -> Table:
+def _table(
+    track: Track,
+    cohorts: list[Cohort],
+    frozen: Mapping[str, str],
+    older: Older,
+    switches: Mapping[str, Switches],
+) -> Table:
     others = [c for c in cohorts if not c.complete or _impossible(c, track.data.floor)]
-    ranked = [c for c in cohorts if c not in others]
+    sound = [c for c in cohorts if c not in others]
+    ablated = recognised([c for c in sound if _of_the_milestone(c, frozen, older)], switches)
+    ranked = [c for c in sound if all(c is not one.cohort for one in ablated)]
     anchor = _anchor(track, ranked, frozen)
     derived = not track.target.val_loss
     targets = track.target.val_loss or ((statistics.fmean(anchor.losses),) if anchor else ())
@@ -172,7 +191,14 @@ def _table(track: Track, cohorts: list[Cohort], frozen: Mapping[str, str], older
         revision = None if current else older.get((cohort.milestone, cohort.code_sha256))
         note = _note(cohort, [c for c in ranked if c.milestone == cohort.milestone], frozen, revision)
         entries.append(Entry(None, note, cohort, loss, above, reached, gains, cohort is anchor, current, revision))
-    return Table(cohorts[0].hardware, _data(track, cohorts[0]), targets, _ordered(entries), tuple(others))
+    rows = _ordered(entries)
+    return Table(cohorts[0].hardware, _data(track, cohorts[0]), targets, rows, tuple(others), tuple(ablated))
+
+
+def _of_the_milestone(cohort: Cohort, frozen: Mapping[str, str], older: Older) -> bool:
+    """Its frozen program, a former revision of it, or the live script; not a stranger's under its name."""
+    name, program = cohort.milestone, cohort.code_sha256
+    return frozen.get(name, program) == program or (name, program) in older
 
 
 def _anchor(track: Track, cohorts: Sequence[Cohort], frozen: Mapping[str, str]) -> Cohort | None:

@@ -9,9 +9,10 @@ from rich.text import Text
 
 from speedrun import figures
 from speedrun.figures import Sheet
+from speedrun.normalized import across
 from speedrun.ranking import Board
 
-LEFT = ("milestone", "log", "state")
+LEFT = ("milestone", "log", "state", "hardware")
 
 
 def show_boards(console: Console, boards: Sequence[Board]) -> None:
@@ -32,9 +33,21 @@ def show_boards(console: Console, boards: Sequence[Board]) -> None:
             console.print()
             for remark in figures.remarks(board, table):
                 console.print(Text(remark, style="dim"))
+        _show_across(console, board, roomy)
         for problem in board.problems:
             console.print(Text(f"! {problem}", style="yellow"))
         console.print()
+
+
+def _show_across(console: Console, board: Board, roomy: bool) -> None:
+    for one in across(board):
+        console.print()
+        console.print(Text("Across machines: anchor-normalized time", style="cyan"))
+        if one.rows:
+            console.print(grid(figures.across(one), roomy))
+        console.print()
+        for remark in figures.across_remarks(board, one):
+            console.print(Text(remark, style="dim"))
 
 
 def grid(sheet: Sheet, roomy: bool = True) -> RichTable:
