@@ -4,8 +4,8 @@ A file that is no run log has no runs and says why in `reason`. None is not know
 printable line each, yet untrusted: escape it in HTML, Markdown and rich.
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 
 class Val(NamedTuple):
@@ -59,3 +59,4 @@ class LogFile:
     peak_memory_mib: int | None
     program_sha256: str | None  # of the embedded program as it stands in the log, without its separators
     program_files: tuple[str, ...]  # names of the files that it splits into, the main one first
+    more: dict[str, Any] = field(default_factory=dict)  # what only our own format states: run_id, milestone, seed, ...

@@ -1,4 +1,4 @@
-"""speedrun parse LOG...: run logs as data."""
+"""speedrun parse LOG...: run logs of any dialect as data."""
 
 import json
 import sys
@@ -7,121 +7,113 @@ from typing import Annotated, Any
 
 import typer
 
-from speedrun.errors import UserError
-from speedrun.logs import printable, read_logs
-from speedrun.runs import Run
+from speedrun.archive import read_files
+from speedrun.errors import NO, YES, UserError
+from speedrun.logfile import LogFile, LoggedRun
+from speedrun.logs import printable
 
 
 def main(
     logs: Annotated[list[Path], typer.Argument(help="Logs, or folders of them.", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="JSON: an object for one file, else a list.")] = False,
-) -> None:
-    """Show what run logs say: how far, how long, which loss, on what.
+    program: Annotated[
+        Path | None, typer.Option(metavar="OUT_DIR", help="Write the program inside one log into this folder.")
+    ] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Read every file anew; keep nothing.")] = False,
+) -> int:
+    """Show what run logs say: how far, how long, which loss, on what. Ours, and all of the public speedrun's archive.
 
-    A file that cannot be read is named on standard error and the others are shown; exit code 2 when none can be read.
+    Of a folder, every .txt, .log, .stdout and .out file is read, unless it is unchanged since the last time. What
+    cannot be read is named on standard error. Exit code 1 when no file is a run log.
 
-    Example: speedrun parse runs/20261121T021503Z_00_baseline_toy-cpu
+    Example: speedrun parse modded-nanogpt/records/track_1_short
     """
-    runs, problems = read_logs(logs)
-    if not runs:
-        raise UserError("; ".join(problems[:3]) if problems else f"no .txt file below {' '.join(map(printable, logs))}")
+    alone = len(logs) == 1 and not logs[0].is_dir()
+    if program and not alone:
+        raise UserError("--program takes one log: name a file")
+    files, problems = read_files(logs, not no_cache, _progress if sys.stderr.isatty() else None)
+    if not files:
+        raise UserError("; ".join(problems[:3]) or f"no log-like file below {' '.join(map(printable, logs))}")
     for problem in problems:
         print(f"parse: {problem}", file=sys.stderr)
-    alone = len(logs) == 1 and not logs[0].is_dir()
+    if program:
+        _write_program(logs[0], program)
     if as_json:
-        documents = [document(run) for run in runs]
+        documents = [document(file) for file in files]
         print(json.dumps(documents[0] if alone else documents))
-    else:
-        show(runs, alone)
+    elif not alone or files[0].runs:
+        show(files, alone)
+    if alone and files[0].reason:
+        print(f"parse: {files[0].path}: {files[0].reason}", file=sys.stderr)
+    return YES if any(file.runs for file in files) else NO
 
 
-def document(run: Run) -> dict[str, Any]:
+def _progress(done: int, total: int) -> None:
+    if total > 200 and (done % 100 == 0 or done == total):
+        print(f"\rread {done:,} of {total:,} files", end="\n" if done == total else "", file=sys.stderr)
+
+
+def document(file: LogFile) -> dict[str, Any]:
     """One file's JSON; what is not known is null."""
-    header, host = run.header, run.header.host
+    table = {
+        "path": file.path,
+        "dialect": file.dialect,
+        "runs": [_run(file, run) for run in file.runs],
+        "program_files": file.program_files,
+    }
+    return table if file.reason is None else table | {"reason": file.reason}
+
+
+def _run(file: LogFile, run: LoggedRun) -> dict[str, Any]:
     return {
-        "path": printable(run.path),
-        "dialect": "speedrun",
-        "runs": [
-            {
-                "index": 0,
-                "run_id": header.run_id,
-                "milestone": header.milestone,
-                "track": header.track or None,
-                "seed": header.seed,
-                "planned_steps": run.planned_steps,
-                "last_step": run.last_step,
-                "finished": run.finished,
-                "complete": run.complete,
-                "final_val_loss": run.val[-1].loss if run.complete else None,
-                "train_time_ms": run.train_time_ms,
-                "tokens": run.tokens,
-                "val": [list(point) for point in run.val],
-                "cpu": host.cpu,
-                "cores": host.cores,
-                "gpu": host.gpu,
-                "gpu_count": host.gpu_count,
-                "world_size": header.world_size,
-                "python": host.python,
-                "torch": host.torch,
-                "cuda": host.cuda,
-                "driver": host.driver,
-                "date": header.started or None,
-                "code_sha256": header.code_sha256,
-                "program_sha256": run.program_sha256,
-                "peak_memory_mib": run.peak_memory_mib,
-                "clock_reset_at": None,
-                "hyperparameters": header.hyperparameters,
-                "warnings": list(run.doubts),
-            }
-        ],
+        "index": run.index,
+        "planned_steps": run.planned_steps,
+        "last_step": run.last_step,
+        "complete": run.complete,
+        "final_val_loss": final_val_loss(run),
+        "train_time_ms": run.final.ms if run.final else None,
+        "val": run.val,
+        "gpu": file.gpu,
+        "gpu_count": file.gpu_count,
+        "python": file.python,
+        "torch": file.torch,
+        "cuda": file.cuda,
+        "driver": file.driver,
+        "date": file.date,
+        "program_sha256": file.program_sha256,
+        "peak_memory_mib": file.peak_memory_mib,
+        "clock_reset_at": run.clock_reset_at,
+        "warnings": run.warnings,
+        **file.more,
     }
 
 
-def show(runs: list[Run], alone: bool) -> None:
-    from rich.console import Console
+def final_val_loss(run: LoggedRun) -> float | None:
+    """None where the log shows that the run is not complete. A log that states no plan (llm.c's) cannot show it."""
+    return run.final.loss if run.final and (run.complete or run.planned_steps is None) else None
 
-    from speedrun.terminal import grid
 
-    console = Console(highlight=False)
+def _write_program(log: Path, folder: Path) -> None:
+    from speedrun.files import whole_file
+    from speedrun.programs import embedded, split
+
+    program = embedded(log.read_bytes())
+    if program is None:
+        raise UserError(f"{printable(log)}: holds no program")
+    files = split(program)
+    for file in files:
+        if (folder / file.name).exists():
+            raise UserError(f"{printable(folder / file.name)} exists: name another folder, or move it away")
+    for file in files:
+        with whole_file(folder / file.name) as opened:
+            opened.write(file.text)
+        print(f"parse: wrote {printable(folder / file.name)}", file=sys.stderr)
+
+
+def show(files: list[LogFile], alone: bool) -> None:
+    from speedrun.log_tables import show_file, show_files
+
     if alone:
-        _show_one(runs[0], console)
+        show_file(files[0])
     else:
-        from speedrun.figures import Cell, Sheet, loss, seconds
-
-        headings = ("log", "milestone", "seed", "state", "step", "val loss", "time")
-        rows = []
-        for run in runs:
-            val_loss = loss(run.val[-1].loss) if run.val else "–"
-            header, steps = run.header, f"{run.last_step}/{run.planned_steps}"
-            cells = (run.path.name, header.milestone, header.seed, run.state, steps, val_loss)
-            rows.append(tuple(Cell(printable(c)) for c in (*cells, seconds(run.train_time_ms / 1000))))
-        console.print(grid(Sheet(headings, tuple(rows))))
-        complete = sum(run.complete for run in runs)
-        console.print(f"{len(runs)} runs, {complete} complete")
-
-
-def _show_one(run: Run, console: Any) -> None:
-    from rich.text import Text
-
-    from speedrun.cohorts import hardware
-    from speedrun.figures import Cell, Sheet, loss, seconds, tokens
-    from speedrun.terminal import grid
-
-    header = run.header
-    facts = {
-        "run": header.run_id,
-        "milestone": header.milestone,
-        "track": header.track or "none",
-        "seed": header.seed,
-        "state": f"{run.state}, step {run.last_step:,} of {run.planned_steps or 0:,}",
-        "trained": f"{tokens(run.tokens)} tokens in {seconds(run.train_time_ms / 1000)}",
-        "hardware": hardware(header.host, header.world_size),
-        "software": f"Python {header.host.python}, torch {header.host.torch}",
-        "program": run.program_sha256 or header.code_sha256,
-    }
-    for name, fact in facts.items():
-        console.print(Text(f"{name:<10} {fact}"))
-    for doubt in run.doubts:
-        console.print(Text(f"! {doubt}", style="yellow"))
-    rows = [(Cell(f"{p.step:,}"), Cell(loss(p.loss)), Cell(seconds(p.ms / 1000))) for p in run.val]
-    console.print(grid(Sheet(("step", "val loss", "time"), tuple(rows))))
+        show_files(files)
