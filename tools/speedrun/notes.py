@@ -1,4 +1,4 @@
-"""The documents that are made from the boards: leaderboard.md, and parts of README.md and of each NOTES.md.
+"""The documents made from the boards: leaderboard.md, docs/ladder.svg, parts of the READMEs and of each NOTES.md.
 
     for document in documents(boards):
         write_text(document.path, document.new)
@@ -11,18 +11,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from speedrun import figures, house, ladder_markdown, markdown
-from speedrun.cohorts import Ratio
+from speedrun import ablation_markdown, figures, history_table, house, ladder_markdown, ladder_picture, markdown
 from speedrun.errors import UserError
-from speedrun.figures import NONE, Cell, Sheet
+from speedrun.figures import NONE, NOT_MEASURED, Cell, Sheet
+from speedrun.inference import Ratio
 from speedrun.ladder import Climb, Rung, fastest, ladder, planned_tokens
 from speedrun.markdown import escape, escape_code, sheet_text
 from speedrun.milestones import LIVE, Milestone, all_milestones
 from speedrun.ranking import Board, Entry, Table
 
 MEASURED = "<!-- measured:begin -->", "<!-- measured:end -->"
+ABLATION = "<!-- ablation:begin -->", "<!-- ablation:end -->"
 LADDER = "<!-- ladder:begin -->", "<!-- ladder:end -->"
-NOT_MEASURED = "Not measured yet."
+HISTORY = "<!-- history:begin -->", "<!-- history:end -->"
 
 
 class Document(NamedTuple):
@@ -39,12 +40,18 @@ def documents(boards: Sequence[Board]) -> list[Document]:
     milestones = all_milestones()
     filled = [(house.root() / "README.md", LADDER, overview(milestones, boards))]
     filled += [(one.folder / "NOTES.md", MEASURED, measured(one, boards)) for one in milestones]
-    found = [Document(path, old, new)]
+    filled += [(one.folder / "NOTES.md", ABLATION, ablation_markdown.block(one, boards)) for one in milestones]
+    history = history_table.read_history(milestones, boards)
+    filled += [(house.history() / "README.md", HISTORY, history_table.table(history))]
+    found = {path: Document(path, old, new)}
     for path, markers, generated in filled:
-        old = _text(path)
-        if old is not None and any(marker in old for marker in markers):
-            found.append(Document(path, old, markdown.splice(old, generated, house.shown(path), *markers)))
-    return found
+        known = found.get(path) or Document(path, old := _text(path), old or "")  # NOTES.md has several parts
+        if any(marker in known.new for marker in markers):
+            found[path] = known._replace(new=markdown.splice(known.new, generated, house.shown(path), *markers))
+    picture = house.root() / "docs" / "ladder.svg"
+    if (old := _text(picture)) is not None:  # like the others, only where it is there already
+        found[picture] = Document(picture, old, ladder_picture.draw(history))
+    return list(found.values())
 
 
 def _text(path: Path) -> str | None:
