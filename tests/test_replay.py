@@ -10,10 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from logs_made import write_log
 from rich.console import Console
 from speedrun.cli import run_verb
 from speedrun.following import Bars, Follower
 from speedrun.logs import read_log
+from speedrun.plans import revisions, sessions
 from standin import make_house, none_left_with, start_verb, verb, wait_for_line
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
@@ -119,6 +121,40 @@ def test_milestones_take_turns_and_every_run_is_kept(root):
             assert run.header.run_id == outcome["run_id"] and run.header.milestone == plan["milestone"]
             assert run.header.code_sha256 == plan["code_sha256"]
             assert run.header.hyperparameters["log_file"] == f"runs/{plan['plan']}/seed_{seed}.txt"
+
+
+def add_switches(root: Path) -> None:
+    for manifest in root.glob("*/**/milestone.toml"):
+        manifest.write_text(manifest.read_text() + '[without.luck]\nmode = "none"\n[without.care]\nval_every = 1\n')
+
+
+def test_a_technique_that_is_turned_off_stands_in_flags_plan_and_name(root):
+    add_switches(root)
+    code, out, err = verb(root, "replay 00 --track toy --set val_every=3 --without care --without luck --json")
+    assert code == 0 and "00_first without care, luck on toy, seed 1: 1/4" in err
+    (plan,) = json.loads(out)["plans"]
+    assert plan["without"] == ["care", "luck"] and plan["plan"].endswith("Z_00_first-care-luck_toy")
+    assert plan["flags"]["mode"] == "none" and plan["flags"]["val_every"] == 1  # in spite of --set
+    folder = root / "runs" / plan["plan"]
+    assert json.loads((folder / "plan.json").read_text())["without"] == ["care", "luck"]
+    run = read_log(folder / "seed_1.txt")
+    assert run.header.hyperparameters["mode"] == "none" and len(run.val) == 5
+
+
+def test_a_technique_without_a_switch_is_refused_with_the_nearest(root, capsys):
+    add_switches(root)
+    assert run_verb("replay", "replay", ["00", "--track", "toy", "--without", "lukc"]) == 2
+    assert "00_first has no switch 'lukc' (did you mean luck?)" in capsys.readouterr().err
+    assert run_verb("replay", "replay", ["00", "--track", "toy", "--without", "untied_head"]) == 2
+    assert "(there are: luck, care)" in capsys.readouterr().err and plans(root) == []
+
+
+def test_plans_of_before_there_were_switches_are_read(root):
+    run = read_log(write_log(root / "runs" / "old"))
+    (run.path.parent / "plan.json").write_text(
+        json.dumps({"milestone": "00_first", "code_sha256": "a", "revision": 1, "created": "2026-11-21T07:48:18Z"})
+    )
+    assert revisions([run]) == {("00_first", "a"): 1} and sessions([run]) == {run.path.parent: "2026-11-21T07:48:18Z"}
 
 
 def test_plain_progress_and_a_summary_with_what_to_type_next(root):

@@ -8,7 +8,7 @@ Nothing here imports or runs a script.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,7 @@ class Milestone:
     techniques: tuple[str, ...]
     official: Official | None
     flags: Mapping[str, Mapping[str, Any]]  # track: {field: value}
+    without: Mapping[str, Mapping[str, Any]]  # technique: the flags that turn it off; those that are one flag only
     folder: Path
 
     @property
@@ -81,6 +82,14 @@ class Milestone:
             f"{self.name} has no flags for track {track.name}{known}: "
             f"add [tracks.{track.name}] to {house.shown(self.folder / FILE)}"
         )
+
+    def flags_without(self, techniques: Sequence[str]) -> dict[str, Any]:
+        """The flags that turn these off; UserError, with the nearest names, for one that has no switch."""
+        for name in techniques:
+            if name not in self.without:
+                hint = nearest(name, self.without) or f": {house.shown(self.folder / FILE)} has no [without.NAME]"
+                raise UserError(f"{self.name} has no switch {name!r}{hint}")
+        return {field: value for name in techniques for field, value in self.without[name].items()}
 
 
 def all_milestones() -> list[Milestone]:
@@ -119,8 +128,16 @@ def _read(name: str, folder: Path) -> Milestone:
         techniques=manifest.all_of("techniques", str),
         official=_official(manifest.table("official")) if "official" in manifest.values else None,
         flags={track: tracks.table(track).values for track in tracks.values},
+        without=_switches(manifest.table("without", {})),
         folder=folder,
     )
+
+
+def _switches(table: Manifest) -> dict[str, Mapping[str, Any]]:
+    for name in table.values:
+        if not (name.isascii() and name.isidentifier()):  # it becomes part of a folder's name
+            raise UserError(f"{table.where}: {name!r} must be a name of letters, digits and underscores")
+    return {name: table.table(name).values for name in table.values}
 
 
 def _official(table: Manifest) -> Official:

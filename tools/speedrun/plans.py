@@ -3,14 +3,14 @@
 A plan is a folder runs/PLAN/ with plan.json (milestone, program, track, seeds, flags), one run log a run, and
 outcomes.jsonl, one line a run. The same folder lies below records/ once it is submitted.
 
-    plan = create_plan(milestone, track, seeds=[1, 2, 3], nproc=2, flags={"num_iterations": 100})
+    plan = create_plan(milestone, track, [1, 2, 3], nproc=2, flags={"num_iterations": 100}, now=datetime.now(UTC))
     add_outcome(plan, Outcome(...))
 """
 
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,16 @@ class Plan:
     seeds: tuple[int, ...]
     nproc: int  # processes of one run
     flags: dict[str, Any]  # all that is passed to the script, but for what differs by run
-    created: str  # UTC
+    created: str  # UTC; plans of one call, whose runs take turns, have the same
+    without: tuple[str, ...] = ()  # techniques turned off, by their names in milestone.toml
 
     @property
     def folder(self) -> Path:
         return house.runs() / self.plan
+
+    @property
+    def label(self) -> str:
+        return f"{self.milestone} without {', '.join(self.without)}" if self.without else self.milestone
 
     def log(self, seed: int) -> Path:
         return self.folder / f"seed_{seed}.txt"
@@ -66,10 +71,17 @@ class Outcome:
     wall_s: float  # from start to end of the process, imports included
 
 
-def create_plan(milestone: Milestone, track: Track, seeds: Sequence[int], nproc: int, flags: dict[str, Any]) -> Plan:
-    """Make the plan's folder and write its plan.json; leaves no folder when that fails."""
-    now = datetime.now(UTC)
-    folder = _new_folder(f"{now:%Y%m%dT%H%M%SZ}_{milestone.name}_{track.name}")
+def create_plan(
+    milestone: Milestone,
+    track: Track,
+    seeds: Sequence[int],
+    nproc: int,
+    flags: dict[str, Any],
+    now: datetime,
+    without: Sequence[str] = (),
+) -> Plan:
+    """Make the plan's folder and write its plan.json; leaves no folder when that fails. `now`: of the call, in UTC."""
+    folder = _new_folder(f"{now:%Y%m%dT%H%M%SZ}_{'-'.join([milestone.name, *without])}_{track.name}")
     plan = Plan(
         plan=folder.name,
         milestone=milestone.name,
@@ -81,6 +93,7 @@ def create_plan(milestone: Milestone, track: Track, seeds: Sequence[int], nproc:
         nproc=nproc,
         flags=flags,
         created=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        without=tuple(without),
     )
     try:
         write_text(folder / PLAN_FILE, json.dumps({"speedrun_plan": FORMAT} | asdict(plan), indent=1) + "\n")
@@ -115,15 +128,23 @@ def revisions(runs: Iterable[Run]) -> dict[tuple[str, str], int]:
     A plan that is not there, cannot be read or makes no sense tells nothing; anyone may have written it.
     """
     found = {}
-    for folder in sorted({run.path.parent for run in runs}):
-        plan = _plan_beside(folder / PLAN_FILE)
+    for plan in _plans_beside(runs).values():
         milestone, sha256, revision = (plan.get(name) for name in ("milestone", "code_sha256", "revision"))
         if isinstance(milestone, str) and isinstance(sha256, str) and type(revision) is int and revision > 0:
             found[milestone, sha256] = revision
     return found
 
 
-def _plan_beside(path: Path) -> dict[str, Any]:
+def sessions(runs: Iterable[Run]) -> dict[Path, str]:
+    """For each folder of these runs when its plan was created: the same for plans whose runs took turns."""
+    return {folder: str(plan["created"]) for folder, plan in _plans_beside(runs).items() if plan.get("created")}
+
+
+def _plans_beside(runs: Iterable[Run]) -> dict[Path, dict[str, Any]]:
+    return {folder: _read(folder / PLAN_FILE) for folder in sorted({run.path.parent for run in runs})}
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         if not path.is_file() or path.stat().st_size > MAX_BYTES:
             return {}

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ class Job:
     seeds: tuple[int, ...]
     nproc: int
     flags: dict[str, Any]
+    without: tuple[str, ...] = ()  # techniques turned off
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,18 @@ class Replayed:
 
 
 def prepare(
-    names: Sequence[str], track_name: str, runs: int, seed: int, nproc: int, settings: Mapping[str, str]
+    names: Sequence[str],
+    track_name: str,
+    runs: int,
+    seed: int,
+    nproc: int,
+    settings: Mapping[str, str],
+    without: Sequence[str] = (),
 ) -> list[Job]:
-    """Everything that can be checked before anything starts or is written; UserError says what is wrong."""
+    """Everything that can be checked before anything starts or is written; UserError says what is wrong.
+
+    `settings` are other values for flags, `without` names techniques to turn off, in spite of any setting.
+    """
     if nproc not in WORLD_SIZES:
         raise UserError(f"--nproc {nproc}: the number of processes must divide 8: {', '.join(map(str, WORLD_SIZES))}")
     if runs < 1:
@@ -88,9 +99,10 @@ def prepare(
     for name in names:
         milestone = load_milestone(name)
         milestone.check_frozen()
-        flags = data_flags(track) | milestone.flags_for(track) | dict(settings)
+        switched = milestone.flags_without(without)
+        flags = data_flags(track) | milestone.flags_for(track) | dict(settings) | switched
         check_data(track, flags)
-        jobs.append(Job(milestone, track, tuple(range(seed, seed + runs)), nproc, flags))
+        jobs.append(Job(milestone, track, tuple(range(seed, seed + runs)), nproc, flags, tuple(dict.fromkeys(without))))
     return jobs
 
 
@@ -114,10 +126,11 @@ def replay(jobs: Sequence[Job], shown: Display) -> Replayed:
     UserError when a script refuses its flags or data. A run that diverges does not keep the others from starting; a
     plan whose first run crashes is given up, since the others would most likely crash too.
     """
-    replayed = Replayed([])
+    replayed, now = Replayed([]), datetime.now(UTC)
     try:
         for job in jobs:
-            replayed.plans.append(create_plan(job.milestone, job.track, job.seeds, job.nproc, job.flags))
+            plan = create_plan(job.milestone, job.track, job.seeds, job.nproc, job.flags, now, job.without)
+            replayed.plans.append(plan)
         take_turns(jobs, replayed, shown)
     finally:
         for plan in replayed.plans:
@@ -133,7 +146,7 @@ def take_turns(jobs: Sequence[Job], replayed: Replayed, shown: Display) -> None:
         if plan.plan in given_up:
             continue
         seed = plan.seeds[number]
-        shown.start(f"run {turn} of {len(turns)}: {plan.milestone} on {plan.track}, seed {seed}")
+        shown.start(f"run {turn} of {len(turns)}: {plan.label} on {plan.track}, seed {seed}")
         done = run_once(job, plan, seed, shown)
         replayed.done.append(done)
         if done.state == "interrupted":

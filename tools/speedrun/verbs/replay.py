@@ -30,6 +30,9 @@ def main(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="another value for a flag of the script")
     ] = None,
+    without: Annotated[
+        list[str] | None, typer.Option(metavar="TECHNIQUE", help="turn it off, in spite of any --set; may be repeated")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="plans and outcomes as one JSON document")] = False,
 ) -> int:
     """Run milestones on a track and keep their logs in runs/PLAN/. Several take turns.
@@ -37,9 +40,10 @@ def main(
     \b
     speedrun replay 00_baseline --track toy-cpu --runs 3
     speedrun replay 00_baseline train --track toy-cpu --runs 5 --nproc 2 --set num_iterations=500
+    speedrun replay 04_skip_connections --without value_embeddings --without unet_skips
     """
     with signals_interrupt():
-        jobs = prepare(milestones, track, runs, seed, nproc, parse_settings(settings or []))
+        jobs = prepare(milestones, track, runs, seed, nproc, parse_settings(settings or []), without or [])
         shown = display()
         replayed = replay(jobs, shown)
     if as_json:
@@ -99,7 +103,7 @@ def row(done: Done, track: Track) -> list[str]:
     run = done.run
     loss = f"{run.val[-1].loss:.4f}" if run and run.val else "-"
     trained = f"{run.train_time_ms / 1000:.1f} s" if run else "-"
-    return [done.plan.milestone, str(done.outcome.seed), done.state, loss, trained, target_met(done, track)]
+    return [done.plan.label, str(done.outcome.seed), done.state, loss, trained, target_met(done, track)]
 
 
 def target_met(done: Done, track: Track) -> str:
@@ -111,8 +115,8 @@ def target_met(done: Done, track: Track) -> str:
     return f"met at step {point.step}, {point.ms / 1000:.1f} s" if point else "not met"
 
 
-def report_interruption(replayed: Replayed, shown: Display) -> None:
+def report_interruption(replayed: Replayed, shown: Display, verb: str = "replay") -> None:
     planned = sum(plan.runs for plan in replayed.plans)
     completed = sum(done.state == "completed" for done in replayed.done)
     folder = house.shown(replayed.done[-1].plan.folder)
-    shown.say(f"replay: interrupted; {completed} of {planned} runs were completed; the log so far is in {folder}")
+    shown.say(f"{verb}: interrupted; {completed} of {planned} runs were completed; the log so far is in {folder}")
