@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from logs_made import make_log, sha256, write_log
-from speedrun.cli import run_verb
 from speedrun.logs import LogError, match_step, parse_log, printable, read_folder, read_log
 from speedrun.runs import Run
 
@@ -210,44 +209,3 @@ def test_a_log_without_read_permission_is_named(tmp_path):
     write_log(tmp_path, seed=2).chmod(0)
     runs, problems = read_folder(tmp_path)
     assert len(runs) == 1 and "Permission denied" in problems[0]
-
-
-def test_parse_reads_a_thousand_logs_with_a_bad_one_among_them(tmp_path, capsys):
-    for seed in range(999):
-        write_log(tmp_path, f"{seed:04}.txt", seed=seed, planned=10, every=5)
-    (tmp_path / "0500_junk.txt").write_bytes(b"\x00\xff" * 99)
-    assert run_verb("parse", "parse", [str(tmp_path), "--json"]) == 0
-    out, err = capsys.readouterr()
-    assert len(json.loads(out)) == 999
-    assert err.count("\n") == 1 and "0500_junk.txt" in err
-
-
-def test_parse_one_log_as_json(tmp_path, capsys):
-    path = write_log(tmp_path, seed=5, planned=10, every=5, final=1.7)
-    assert run_verb("parse", "parse", [str(path), "--json"]) == 0
-    document = json.loads(capsys.readouterr().out)
-    (run,) = document["runs"]
-    assert document["dialect"] == "speedrun" and document["path"] == str(path)
-    assert run["complete"] and run["val"][-1][:2] == [10, 1.7] and run["gpu"] is None and run["warnings"] == []
-
-
-def test_parse_for_people(tmp_path, capsys):
-    path = write_log(tmp_path, seed=5)
-    write_log(tmp_path, seed=6, finished=None, stop_at=40, milestone="[bold]no markup[/bold]")
-    assert run_verb("parse", "parse", [str(path)]) == 0
-    assert "completed, step 100 of 100" in capsys.readouterr().out
-    assert run_verb("parse", "parse", [str(tmp_path)]) == 0
-    out = capsys.readouterr().out
-    assert "cut off" in out and "2 runs, 1 complete" in out and "[bold]" in out
-
-
-@pytest.mark.parametrize("content", [None, b"junk"])
-def test_parse_ends_with_2_when_nothing_can_be_read(tmp_path, capsys, content):
-    path = tmp_path / "x.txt"
-    if content:
-        path.write_bytes(content)
-    assert run_verb("parse", "parse", [str(path)]) == 2
-    out, err = capsys.readouterr()
-    assert not out and err.count("\n") == 1 and "x.txt" in err
-    (tmp_path / "hollow").mkdir()
-    assert run_verb("parse", "parse", [str(tmp_path / "hollow")]) == 2

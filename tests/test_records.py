@@ -39,6 +39,7 @@ def test_a_run_on_the_toy_track_is_above_the_floor_and_far_below_a_5_gram(folder
     """0.648 above the floor is what a 5-gram model reaches (data/README.md; recomputed in test_toy_language.py)."""
     floor = load_track("toy-cpu").data.floor
     assert floor is not None
+    ablated = json.loads((folder / "plan.json").read_text()).get("without")  # may well do badly
     for log in folder.glob("*.txt"):
         above = read_log(log).val[-1].loss - floor
-        assert 0 < above < 0.648 - 0.2
+        assert 0 < above and (ablated or above < 0.648 - 0.2)

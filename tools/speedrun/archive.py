@@ -176,7 +176,7 @@ def _absent(top: Path) -> list[str]:
     # A clone's own settings may name programs to run or servers to ask: neither is wanted.
     command = ["git", "-C", str(top), "-c", "core.fsmonitor=false", "ls-files", "--deleted", "-z", "--", "records"]
     try:
-        quiet = os.environ | {"GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0"}
+        quiet = os.environ | {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none", "GIT_OPTIONAL_LOCKS": "0"}
         listed = subprocess.run(command, capture_output=True, timeout=10, check=False, env=quiet).stdout
     except (OSError, subprocess.TimeoutExpired):
         return []
