@@ -1,26 +1,19 @@
 """The web page in a real browser, offline: it draws, sorts, tells the right figures, and runs nothing out of a log."""
 
-import os
-from pathlib import Path
-
 import pytest
+from chromium import in_browser, launched, opening
 from logs_made import FLOOR, write_log, write_milestone, write_track
 from speedrun.cli import run_verb
 
-CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 HOSTILE = '"><img src=x onerror="hacked=1"><script>hacked=1</script></script><b>bold</b> %{x} {{data}} <a href="//e">'
 
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}; CHROMIUM names one")
+pytestmark = in_browser
 
 
 @pytest.fixture(scope="module")
 def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +23,7 @@ def site(tmp_path_factory):
     write_track(house, targets=[2.0, 1.9])
     write_track(house, "evil", title=HOSTILE, targets=[2.0], floor=None)
     write_milestone(house)
+    write_milestone(house, "01_fast", "f")
     runs = house / "runs"
     for seed in (1, 2, 3):
         write_log(runs / "a", seed=seed, final=1.80 + 0.01 * seed)
@@ -46,48 +40,37 @@ def site(tmp_path_factory):
 
 @pytest.fixture
 def opened(browser, site):
-    """Opens the page at a width and colour scheme; fails the test on any error, console message or request."""
-    contexts, faults = [], []
+    with opening(browser, site) as open_page:
+        yield open_page
 
-    def open_page(width=1280, scheme="light"):
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: faults.append(f"error: {error}"))
-        page.on("console", lambda message: faults.append(f"console: {message.text}"))
-        page.on("dialog", lambda dialog: faults.append(f"dialog: {dialog.message}"))
-        page.on("request", lambda r: r.url == site.as_uri() or faults.append(f"request: {r.url}"))
-        page.goto(site.as_uri())
-        for chart in page.locator(".chart").all():
-            chart.locator(".main-svg").first.wait_for()
-        return page
 
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert not faults
+@pytest.fixture(scope="module")
+def page(browser, site):
+    """One page for the tests that leave it as it was, for opening one takes longest."""
+    with opening(browser, site) as open_page:
+        yield open_page()
 
 
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_chart_is_drawn_and_nothing_sticks_out(opened, width, scheme):
     page = opened(width, scheme)
-    charts = page.locator(".chart")
+    charts = page.locator(".curves")
     assert charts.count() == 4
     for chart in charts.all():
         assert chart.locator(".scatterlayer .trace path.js-line").count() > 0
+    assert page.locator(".ladder .barlayer .point").count() == 2
     assert page.evaluate("document.documentElement.scrollWidth") == width
     paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
     channels = [int(part) for part in paper.strip("rgb()").split(",")]
     assert all(c > 230 for c in channels) if scheme == "light" else all(c < 40 for c in channels)
 
 
-def test_the_charts_hold_the_points_of_the_logs(opened):
-    page = opened()
+def test_the_charts_hold_the_points_of_the_logs(page):
     lines = page.evaluate(
         "document.querySelector('#track-toy .chart[data-axis=time]').data.map(t => [t.mode, t.x, t.y, t.text])"
     )
-    solid = [line for line in lines if line[0] == "lines" and line[1]]
+    solid = [line for line in lines if line[0] == "lines" and line[1] and line[3]]
     baseline = next(line for line in solid if "00_baseline" in line[3][0] and line[2].count(None) == 3)
     assert sum(y is not None for y in baseline[2]) == 3 * 11 and baseline[1][0] == 0
     assert baseline[2][10] == 1.81 and "seed 1<br>step 100 of 100<br>loss 1.8100" in baseline[3][10]
@@ -96,12 +79,11 @@ def test_the_charts_hold_the_points_of_the_logs(opened):
     assert "target 2.00" in marks and f"floor {FLOOR:.4f}" in marks
 
 
-def test_hover_shows_the_run(opened):
-    page = opened()
-    chart = "document.querySelector('#track-toy .chart[data-axis=tokens]')"
+def test_hover_shows_the_run(page):
+    chart = "document.querySelector('#track-toy .chart[data-axis=against]')"
     point = f"{chart}.data.findIndex(t => t.mode === 'lines' && t.x.length)"
     page.evaluate(f"Plotly.Fx.hover({chart}, [{{curveNumber: {point}, pointNumber: 8}}])")
-    text = page.locator("#track-toy .chart[data-axis=tokens] .hoverlayer .hovertext").text_content()
+    text = page.locator("#track-toy .chart[data-axis=against] .hoverlayer .hovertext").text_content()
     assert text and "seed 1" in text and "step 80 of 100" in text
 
 
@@ -122,7 +104,7 @@ def test_the_legend_hides_runs_and_the_loss_axis_may_be_logarithmic(opened):
     before = page.evaluate(traces)
     page.locator("#track-toy .legend button").first.click()
     assert page.evaluate(traces) < before
-    page.locator("#track-toy .scale button", has_text="log").click()
+    page.locator("#track-toy [data-sets=scale] button", has_text="log").click()
     assert page.evaluate("document.querySelector('#track-toy .chart').layout.yaxis.type") == "log"
 
 
@@ -138,8 +120,7 @@ def test_a_change_to_dark_redraws_the_charts(opened):
     pytest.fail("the charts kept their light colours")
 
 
-def test_hostile_names_are_shown_and_run_nothing(opened):
-    page = opened()
+def test_hostile_names_are_shown_and_run_nothing(page):
     assert page.evaluate("typeof hacked") == "undefined"
     assert page.locator("img, a[href^='//']").count() == 0
     assert page.locator("#track-evil h2").text_content().startswith(HOSTILE)
@@ -162,3 +143,60 @@ def test_the_policy_admits_no_script_but_the_pages_own(opened, browser, site, tm
     page.locator(".chart .main-svg").first.wait_for()
     assert page.evaluate("typeof hacked") == "undefined"
     page.close()
+
+
+def test_three_runs_have_a_band_of_noise_around_their_mean(page):
+    data = page.evaluate("document.querySelector('#track-toy .chart[data-axis=time]').data")
+    low, high, mean = next(data[i - 1 : i + 2] for i, t in enumerate(data) if t.get("fill") == "tonexty")
+    at = mean["text"].index(next(text for text in mean["text"] if "step 100" in text))
+    name = "01_fast" if "01_fast" in mean["text"][at] else "00_baseline"
+    expected = (1.82, 0.01) if name == "00_baseline" else (1.75, 0.0)
+    assert mean["y"][at] == pytest.approx(expected[0]) and f"{expected[0]:.4f} ± {expected[1]:.4f}" in mean["text"][at]
+    assert high["y"][at] - low["y"][at] == pytest.approx(2 * expected[1])
+
+
+def test_the_second_chart_is_against_tokens_or_steps(opened):
+    page = opened()
+    chart = "document.querySelector('#track-toy .chart[data-axis=against]')"
+    assert page.evaluate(f"{chart}.layout.xaxis.title.text").startswith("tokens")
+    page.locator("#track-toy [data-sets=against] button", has_text="steps").click()
+    assert page.evaluate(f"{chart}.layout.xaxis.title.text") == "steps"
+    assert max(x for x in page.evaluate(f"{chart}.data[0].x") if x is not None) == 100
+    assert page.locator("#track-toy .against").inner_text() == "steps"
+
+
+def test_the_ladder_shows_each_milestones_time_and_its_speedup(opened):
+    page = opened()
+    chart = "document.querySelector('#track-toy .ladder .chart')"
+    assert page.evaluate(f"{chart}.data[0].text.map(t => t.split('<br>')[0])") == [
+        "<b>00_baseline</b>",
+        "<b>01_fast</b>",
+    ]
+    notes = page.evaluate(f"{chart}.layout.annotations.map(a => a.text)")
+    table = page.locator("#track-toy table").first
+    assert notes == ["anchor", table.locator("tbody tr").first.locator("td").nth(3).inner_text()]
+    before = page.evaluate(f"{chart}.data[0].x[0]")
+    page.locator("#track-toy .ladder .choice button").nth(1).click()
+    assert page.evaluate(f"{chart}.data[0].x[0]") > before  # to 1.90 it takes longer than to 2.00
+
+
+def test_the_toggle_changes_the_theme(opened):
+    page = opened()
+    page.locator(".theme").click()
+    assert page.evaluate("getComputedStyle(document.body).colorScheme") == "dark"
+
+
+def test_times_over_the_anchors_stand_in_a_table_where_two_machines_ran(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPEEDRUN_HOUSE", str(tmp_path))
+    write_track(tmp_path, targets=[2.0])
+    write_milestone(tmp_path)
+    for cpu, ms in (("AMD EPYC", 100), (HOSTILE, 50)):
+        for seed in (1, 2, 3):
+            names = {"host": {"cpu": cpu}, "seed": seed, "run_id": f"{ms}_{seed}"}
+            write_log(tmp_path / "runs" / f"a{ms}", ms_per_step=ms, **names)
+            write_log(tmp_path / "runs" / f"b{ms}", ms_per_step=ms // 2, milestone="01_fast", program="f", **names)
+    assert run_verb("leaderboard", "leaderboard", ["--from", "runs"]) == 0
+    text = (tmp_path / "site" / "leaderboard.html").read_text(encoding="utf-8")
+    section = text.partition('<article class="card across">')[2].partition("</article>")[0]
+    assert section.count("<tr>") == 5 and "0.5" in section and "never compared" in section
+    assert "<img" not in section

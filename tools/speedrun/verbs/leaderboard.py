@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from speedrun import house
+from speedrun.ablations import Ablated, switches
 from speedrun.errors import NO, YES, UserError
 from speedrun.files import write_text
 from speedrun.ladder import Gain, Rung, ladder
@@ -18,7 +19,7 @@ from speedrun.ranking import Board, Entry, Table, rank
 from speedrun.runs import Run
 from speedrun.tracks import all_tracks, load_track
 
-PAGE = "site/leaderboard.html"
+PAGE, ARCHIVE_PAGE = "site/leaderboard.html", "site/archive.html"
 
 
 def main(
@@ -26,18 +27,30 @@ def main(
         list[str] | None,
         typer.Option("--from", help="records, runs, or a log or folder; may be repeated.", show_default="records"),
     ] = None,
+    archive: Annotated[
+        Path | None, typer.Option(help="A clone of a speedrun's repository: the progress of its records instead.")
+    ] = None,
     track: Annotated[str | None, typer.Option(help="This track only; leaves the documents alone.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; write nothing but --page.")] = False,
-    page: Annotated[Path | None, typer.Option(help="Where the web page goes.", show_default=PAGE)] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="Where the web page goes.", show_default=f"{PAGE}, {ARCHIVE_PAGE}")
+    ] = None,
     check: Annotated[bool, typer.Option("--check", help="Exit 1 if a document is out of date.")] = False,
 ) -> int:
     """Rank the runs of each track by time to its target: in the terminal, in leaderboard.md, on a web page.
 
     From records/ as a whole it also fills what lies between markers in README.md and in each milestone's NOTES.md.
-    Any other source leaves the documents alone. The page's path is the last line printed.
+    Any other source leaves the documents alone. --archive judges the rows of an archive's record tables by its logs,
+    and writes a page of them. The page's path is the last line printed.
 
     Example: speedrun leaderboard --from runs --page site/leaderboard.html
     """
+    if archive is not None:
+        if source or track or check:
+            raise UserError("--archive shows an archive's own tables: give it no option but --page and --json")
+        from speedrun.archive_report import report
+
+        return report(archive, page or (None if as_json else house.root() / ARCHIVE_PAGE), as_json)
     sources = source or ["records"]
     whole = sources == ["records"] and track is None
     if check and (not whole or as_json or page):
@@ -75,7 +88,10 @@ def judge(sources: list[str], only: str | None) -> tuple[list[Board], list[str]]
     milestones = {milestone.name: milestone for milestone in all_milestones()}
     frozen = {milestone.name: milestone.sha256 for milestone in milestones.values() if milestone.sha256}
     older = {key: n for key, n in revisions(runs).items() if key[0] in frozen and n < milestones[key[0]].revision}
-    boards = [rank(track, by_track.pop(track.name, []), frozen, older) for track in tracks]
+    boards = []
+    for track in tracks:
+        known = {milestone.name: switches(milestone, track.name) for milestone in milestones.values()}
+        boards.append(rank(track, by_track.pop(track.name, []), frozen, older, known))
     for name, strangers in by_track.items() if not only else ():
         what = f"track {name!r}, which is not below records/" if name else "no track"
         problems.append(f"{len(strangers)} run{'s' if len(strangers) > 1 else ''} of {what}: not ranked")
@@ -140,8 +156,14 @@ def _table(table: Table) -> dict[str, Any]:
         "targets": list(table.targets),
         "unreached": list(table.unreached),
         "entries": [_entry(entry) for entry in table.entries],
+        "ablated": [_ablated(one) for one in table.ablated],
         "ladder": _ladder(table),
     }
+
+
+def _ablated(one: Ablated) -> dict[str, Any]:
+    runs = [run.header.run_id for run in one.cohort.complete]
+    return {"milestone": one.cohort.milestone, "without": list(one.without), "runs": runs}
 
 
 def _ladder(table: Table) -> dict[str, Any]:

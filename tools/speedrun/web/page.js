@@ -1,69 +1,76 @@
-// Draws the charts from the JSON beside this script, and sorts the tables. No library but plotly, no network.
-"use strict";
+// The page of the ranking: loss curves of every table, and what its controls do.
 
-const DATA = JSON.parse(document.getElementById("data").textContent);
-const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-// Chart text is a small HTML of plotly's own: names out of logs must not be taken for it.
-const plain = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-// Math.max(...values) overflows the stack at some hundred thousand points.
-const least = (values) => values.reduce((a, b) => Math.min(a, b), Infinity);
-const most = (values) => values.reduce((a, b) => Math.max(a, b), -Infinity);
-const state = {}; // by chart: {scale: "linear" or "log", hidden: numbers of hidden lines}
+const state = {}; // by table: {scale: "linear" or "log", against: "tokens" or "steps", hidden: numbers of hidden lines}
 
 const AXES = {
   time: {
-    column: 2,
-    units: [[3600 * 10, 3600, "hours"], [600, 60, "minutes"], [0, 1, "seconds"]],
+    of: (run, i) => run.seconds[i],
+    units: [[3600 * 10, 3600, " (hours)"], [600, 60, " (minutes)"], [0, 1, " (seconds)"]],
     title: "training time",
   },
   tokens: {
-    column: 3,
-    units: [[1e9, 1e9, "billions"], [1e6, 1e6, "millions"], [0, 1e3, "thousands"]],
+    of: (run, i) => run.steps[i] * run.tokens_per_step,
+    units: [[1e9, 1e9, " (billions)"], [1e6, 1e6, " (millions)"], [0, 1e3, " (thousands)"]],
     title: "tokens",
   },
+  steps: { of: (run, i) => run.steps[i], units: [[0, 1, ""]], title: "steps" },
 };
 
 function allRuns(chart) {
   return chart.lines.flatMap((line) => line.runs);
 }
 
-function hover(line, run, [step, loss, seconds, tokens]) {
+const duration = (seconds) => (seconds < 600 ? `${seconds.toFixed(1)} s` : `${(seconds / 60).toFixed(2)} min`);
+
+function hover(line, run, i) {
   const ended = run.state === "completed" ? "" : `, ${plain(run.state)}`;
-  const time = seconds < 600 ? `${seconds.toFixed(1)} s` : `${(seconds / 60).toFixed(2)} min`;
-  return `<b>${plain(line.name)}</b><br>seed ${run.seed}${ended}<br>step ${step.toLocaleString("en")}` +
-    ` of ${(run.planned || 0).toLocaleString("en")}<br>loss ${loss.toFixed(4)}<br>` +
-    `${time}, ${(tokens / 1e6).toPrecision(4)}M tokens`;
+  const tokens = run.steps[i] * run.tokens_per_step;
+  return `<b>${plain(line.name)}</b><br>seed ${run.seed}${ended}<br>step ${run.steps[i].toLocaleString("en")}` +
+    ` of ${(run.planned || 0).toLocaleString("en")}<br>loss ${run.loss[i].toFixed(4)}<br>` +
+    `${duration(run.seconds[i])}, ${(tokens / 1e6).toPrecision(4)}M tokens`;
 }
 
 // All runs of one line in one trace, with gaps between them: plotly stays fast with thousands of runs.
-function trace(line, runs, axis, unit, dash) {
-  const t = { x: [], y: [], text: [], mode: "lines", hovertemplate: "%{text}<extra></extra>", showlegend: false };
+function trace(line, runs, axis, unit, dash, faint) {
+  const t = { x: [], y: [], text: [], mode: "lines", hovertemplate: "%{text}<extra></extra>" };
   for (const run of runs) {
-    for (const point of run.val) {
-      t.x.push(point[axis.column] / unit);
-      t.y.push(point[1]);
-      t.text.push(hover(line, run, point));
-    }
+    run.steps.forEach((_, i) => {
+      t.x.push(axis.of(run, i) / unit);
+      t.y.push(run.loss[i]);
+      t.text.push(hover(line, run, i));
+    });
     t.x.push(null);
     t.y.push(null);
     t.text.push("");
   }
-  t.line = { color: color(line.color), width: 1.7, dash };
-  t.opacity = dash === "solid" ? 0.9 : 0.65;
+  t.line = { color: color(line.color), width: faint ? 1 : 1.7, dash };
+  t.opacity = faint ? 0.4 : dash === "solid" ? 0.9 : 0.65;
   return t;
 }
 
 function crossings(line, axis, unit) {
-  const points = line.runs.flatMap((run) => run.val.filter((p) => p[0] === run.met).map((p) => [run, p]));
+  const points = line.runs.map((run) => [run, run.steps.indexOf(run.met)]).filter(([, i]) => i >= 0);
   return {
-    x: points.map(([, p]) => p[axis.column] / unit),
-    y: points.map(([, p]) => p[1]),
-    text: points.map(([run, p]) => `${hover(line, run, p)}<br>target met`),
+    x: points.map(([run, i]) => axis.of(run, i) / unit),
+    y: points.map(([run, i]) => run.loss[i]),
+    text: points.map(([run, i]) => `${hover(line, run, i)}<br>target met`),
     mode: "markers",
     hovertemplate: "%{text}<extra></extra>",
-    showlegend: false,
-    marker: { size: 8, color: color("card"), line: { width: 2, color: color(line.color) } },
+    marker: { size: 7, color: color("card"), line: { width: 1.7, color: color(line.color) } },
   };
+}
+
+// Mean and spread of a line's complete runs, at the steps that all of them validated.
+function noise(line, runs, axis, unit) {
+  if (runs.length < 3) return [];
+  const common = runs[0].steps.filter((step) => runs.every((run) => run.steps.includes(step)));
+  const at = runs.map((run) => ({ at(step) {
+    const i = run.steps.indexOf(step);
+    return { x: axis.of(run, i) / unit, loss: run.loss[i] };
+  } }));
+  const text = (point) => `<b>${plain(line.name)}</b><br>mean of ${runs.length} runs at step ` +
+    `${point.step.toLocaleString("en")}<br>loss ${point.mean.toFixed(4)} ± ${point.std.toFixed(4)}`;
+  return bandTraces(band(at, common), line.color, text);
 }
 
 function traces(key, axis, unit) {
@@ -71,8 +78,10 @@ function traces(key, axis, unit) {
     if (state[key].hidden.has(i)) return [];
     const done = line.runs.filter((run) => run.state === "completed" && line.color !== "gray");
     const rest = line.runs.filter((run) => !done.includes(run));
-    const drawn = [trace(line, done, axis, unit, "solid"), trace(line, rest, axis, unit, "dot")];
-    return done.length ? [...drawn, crossings(line, axis, unit)] : drawn;
+    const dotted = trace(line, rest, axis, unit, "dot");
+    if (!done.length) return [dotted];
+    const solid = trace(line, done, axis, unit, "solid", done.length > 2);
+    return [solid, dotted, ...noise(line, done, axis, unit), crossings(line, axis, unit)];
   });
 }
 
@@ -80,11 +89,10 @@ function traces(key, axis, unit) {
 // model's loss would press all that matters into one corner. A double click shows it.
 function lossRange(chart, log) {
   const runs = allRuns(chart);
-  const end = most(runs.map((run) => (run.val.length ? run.val.at(-1)[2] : 0)));
-  const points = runs.flatMap((run) => run.val);
-  const late = points.filter((p) => p[2] >= 0.2 * end).map((p) => p[1]);
+  const end = most(runs.map((run) => run.seconds.at(-1) || 0));
+  const late = runs.flatMap((run) => run.loss.filter((_, i) => run.seconds[i] >= 0.2 * end));
   const marks = chart.targets.slice(0, 1).map(([value]) => value).concat(chart.floor === null ? [] : [chart.floor]);
-  const low = least([...points.map((p) => p[1]), ...marks]), high = most([...late, ...marks]);
+  const low = least([...runs.flatMap((run) => run.loss), ...marks]), high = most([...late, ...marks]);
   const pad = 0.06 * (high - low || 1);
   return log ? [Math.log10(Math.max(low - pad, low / 2, 1e-3)), Math.log10(high + pad)] : [low - pad, high + pad];
 }
@@ -92,8 +100,8 @@ function lossRange(chart, log) {
 function mark(value, text, name, dash) {
   const shape = { type: "line", xref: "paper", x0: 0, x1: 1, y0: value, y1: value, layer: "below",
     line: { color: color(name), width: 1, dash } };
-  const note = { xref: "paper", x: 0, xanchor: "left", yanchor: "bottom", text, showarrow: false,
-    font: { size: 12, color: color(name === "floor" ? "soft" : name) } };
+  const note = { xref: "paper", x: 0, xanchor: "left", yanchor: "bottom", text, showarrow: false, borderpad: 1,
+    bgcolor: faded("card", 0.8), font: { size: 12, color: color(name === "floor" ? "soft" : name) } };
   return [shape, value, note];
 }
 
@@ -106,92 +114,65 @@ function apart(notes, [low, high]) {
   return kept;
 }
 
-function layout(key, axis, unitName, narrow) {
-  const chart = DATA[key], log = state[key].scale === "log";
+function layout(element, key, axis, unitName) {
+  const chart = DATA[key], narrow = element.clientWidth < 420, log = state[key].scale === "log";
   const marks = chart.targets.map(([value, text], i) => mark(value, `target ${text}`, i ? "floor" : "target", "dash"));
   if (chart.floor !== null) marks.push(mark(chart.floor, `floor ${chart.floor.toFixed(4)}`, "floor", "dot"));
   const range = lossRange(chart, log);
   const inside = marks.filter(([, value]) => (log ? Math.log10(value) : value) >= range[0]);
-  const common = { gridcolor: color("grid"), linecolor: color("rule"), zeroline: false, automargin: true, ticks: "" };
+  const common = { ...axisLooks(), automargin: true };
   return {
+    ...looks(element),
     margin: { l: 44, r: 8, t: 10, b: 44 },
-    paper_bgcolor: "rgba(0,0,0,0)",
-    plot_bgcolor: "rgba(0,0,0,0)",
-    font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: color("soft") },
     xaxis: { ...common, rangemode: "tozero", showgrid: false, showline: true, nticks: narrow ? 5 : 8,
-      title: { text: `${axis.title} (${unitName})`, standoff: 10 } },
+      title: { text: `${axis.title}${unitName}`, standoff: 10 } },
     yaxis: { ...common, type: log ? "log" : "linear", range, nticks: 7, tickformat: log ? "~g" : "",
       title: { text: "nats a token", standoff: 8 } },
-    hoverlabel: { align: "left", bgcolor: color("card"), bordercolor: color("rule"),
-      font: { color: color("ink"), size: 13 } },
-    hovermode: "closest",
-    dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger scrolls the page
     shapes: inside.map(([shape]) => shape),
     annotations: apart(inside.map(([, value, note]) => ({ ...note, y: log ? Math.log10(value) : value })), range),
   };
 }
 
 function draw(key) {
-  for (const element of document.querySelectorAll(`.chart[data-chart="${key}"]`)) {
-    const axis = AXES[element.dataset.axis];
-    const end = most([0, ...allRuns(DATA[key]).flatMap((run) => run.val.map((p) => p[axis.column]))]);
+  for (const chart of document.querySelectorAll(`.curves[data-chart="${key}"]`)) {
+    const axis = AXES[chart.dataset.axis === "time" ? "time" : state[key].against];
+    const started = allRuns(DATA[key]).filter((run) => run.steps.length);
+    const end = most([0, ...started.map((run) => axis.of(run, run.steps.length - 1))]);
     const [, unit, name] = axis.units.find(([from]) => end >= from);
-    const options = { responsive: true, displayModeBar: false };
-    Plotly.react(element, traces(key, axis, unit), layout(key, axis, name, element.clientWidth < 420), options);
+    plot(chart, traces(key, axis, unit), layout(chart, key, axis, name));
   }
 }
 
-function legend(element) {
-  const key = element.dataset.chart;
+function legend(list) {
+  const key = list.dataset.chart;
   DATA[key].lines.forEach((line, i) => {
-    const button = document.createElement("button"), dot = document.createElement("i");
-    dot.className = `dot ${line.color}`;
-    button.type = "button";
+    const button = element("button", { type: "button" }, element("i", { className: `dot ${line.color}` }), line.name);
     button.setAttribute("aria-pressed", "true");
-    button.append(dot, line.name);
     button.addEventListener("click", () => {
       const hidden = state[key].hidden;
       if (!hidden.delete(i)) hidden.add(i);
       button.setAttribute("aria-pressed", String(!hidden.has(i)));
       draw(key);
     });
-    element.append(button);
+    list.append(button);
   });
 }
 
-function scale(element) {
-  const buttons = [...element.querySelectorAll("button")];
-  for (const button of buttons) {
-    button.addEventListener("click", () => {
-      state[element.dataset.chart].scale = button.dataset.scale;
-      for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
-      draw(element.dataset.chart);
-    });
-  }
+function choices(group) {
+  choice(group, (value) => {
+    const key = group.dataset.chart;
+    state[key][group.dataset.sets] = value;
+    document.querySelector(`.against[data-chart="${key}"]`).textContent = AXES[state[key].against].title;
+    draw(key);
+  });
 }
 
-function compare(a, b) {
-  const [x, y] = [Number(a), Number(b)];
-  return Number.isNaN(x) || Number.isNaN(y) ? a.localeCompare(b, "en", { numeric: true }) : x - y;
+for (const key of Object.keys(DATA)) {
+  state[key] = { scale: "linear", against: "tokens", hidden: new Set() };
+  drawers.push(() => draw(key));
 }
-
-function sortable(table) {
-  const heads = [...table.tHead.rows[0].cells];
-  heads.forEach((head, column) => head.querySelector("button").addEventListener("click", () => {
-    const down = head.getAttribute("aria-sort") === "ascending";
-    for (const other of heads) other.removeAttribute("aria-sort");
-    head.setAttribute("aria-sort", down ? "descending" : "ascending");
-    const rows = [...table.tBodies[0].rows];
-    const order = (row) => row.cells[column].dataset.order;
-    const known = rows.filter((row) => order(row) !== undefined);
-    known.sort((a, b) => (down ? -1 : 1) * compare(order(a), order(b)));
-    table.tBodies[0].append(...known, ...rows.filter((row) => order(row) === undefined)); // unknown is always last
-  }));
-}
-
-for (const key of Object.keys(DATA)) state[key] = { scale: "linear", hidden: new Set() };
 document.querySelectorAll(".legend").forEach(legend);
-document.querySelectorAll(".scale").forEach(scale);
-document.querySelectorAll("table").forEach(sortable);
-Object.keys(DATA).forEach(draw);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => Object.keys(DATA).forEach(draw));
+document.querySelectorAll(".choice[data-sets]").forEach(choices);
+document.querySelectorAll("table").forEach((table) => sortable(table, () => [...table.tBodies[0].rows]));
+document.querySelectorAll(".ladder").forEach(ladder);
+start();
