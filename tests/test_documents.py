@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from speedrun.cli import VERBS
+from speedrun.cli import ALIASES, VERBS
 
 HOUSE = Path(__file__).resolve().parents[1]
 DOCUMENTS = [HOUSE / "README.md", HOUSE / "leaderboard.md", HOUSE / "data/README.md", *HOUSE.glob("history/*/NOTES.md")]
@@ -38,7 +38,7 @@ def test_commands_are_known(document: Path) -> None:
     for line in re.findall(r"^(?:    )?((?:speedrun|make|python|torchrun) .*)$", document.read_text(), re.MULTILINE):
         words = shlex.split(re.split(r"\s{2,}|\s#", line)[0])
         if words[0] == "speedrun":
-            assert words[1] in VERBS, line
+            assert words[1] in VERBS | ALIASES, line
         elif words[0] == "make":
             assert re.search(rf"^{words[1]}:", makefile, re.MULTILINE), line
         else:

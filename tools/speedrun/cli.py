@@ -17,10 +17,15 @@ from speedrun.errors import INTERRUPTED, WRONG_CALL, YES, UserError
 
 VERBS = {  # name: what it does
     "replay": "run a milestone on a track, n seeds, and keep its logs",
+    "ablate": "run a milestone without each of its techniques: what each is worth alone",
+    "audit": "what an archive's logs say to each claim in its record tables",
     "leaderboard": "rank the runs by time to target: terminal, leaderboard.md, web page",
-    "parse": "one run log as data",
+    "diff_milestones": "what changed between two programs, and what it was worth (short: diff)",
+    "parse": "run logs of any dialect as data",
+    "extract": "programs out of a git clone, an archive or a log, for study",
     "doctor": "what starts on this machine, what is missing, what to type next",
 }
+ALIASES = {"diff": "diff_milestones"}
 
 
 def one_line(text: object) -> str:
@@ -82,13 +87,13 @@ def main() -> None:
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in {"-h", "--help"}:
         print("usage: speedrun VERB ...    (each verb has --help with an example)\n")
-        print("\n".join(f"  {verb:<12} {what}" for verb, what in VERBS.items()))
+        print("\n".join(f"  {verb:<16} {what}" for verb, what in VERBS.items()))
         sys.exit(YES if arguments else WRONG_CALL)
-    verb = arguments[0]
+    verb = ALIASES.get(arguments[0], arguments[0])
     if verb not in VERBS:
         from speedrun.nearest import nearest
 
-        sys.exit(fail("speedrun", f"no verb {verb!r}{nearest(verb, VERBS)}; see speedrun --help"))
+        sys.exit(fail("speedrun", f"no verb {verb!r}{nearest(verb, [*VERBS, *ALIASES])}; see speedrun --help"))
     sys.exit(run_verb(verb, f"speedrun {verb}", arguments[1:]))
 
 
