@@ -252,6 +252,7 @@ def test_labels_of_leaps_cover_neither_points_nor_each_other(page):
 
 @in_browser
 def test_the_measure_and_the_track_may_be_changed(page):
+    assert page.locator("#measure button", has_text="tokens").count() == 0  # known of no made row
     page.locator("#measure button", has_text="steps").click()
     assert page.evaluate("document.querySelector('#progress').layout.yaxis.title.text") == "steps"
     page.locator("#track button", has_text="Track 3").click()
@@ -381,3 +382,10 @@ def test_a_click_on_a_point_opens_its_row(page):
     page.evaluate("document.querySelector('#progress').emit('plotly_click', {points: [{customdata: 3}]})")
     assert page.locator("#row-3 .more").is_visible()
     assert page.evaluate("document.activeElement.textContent") == "4"
+
+
+def test_tokens_are_known_by_number_and_words():
+    row = made_row(12, description="1024-ctx dense causal attention → 64K-ctx FlexAttention")
+    assert archive_data.row_facts(row)["tokens"] == 980_000_000
+    assert archive_data.row_facts(made_row(12, description="Another archive's twelfth"))["tokens"] is None
+    assert archive_data.row_facts(made_row(12, track=2, description="FlexAttention"))["tokens"] is None

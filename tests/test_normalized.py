@@ -1,5 +1,6 @@
 """Times across machines: only over each machine's own anchor, and only where there is one."""
 
+import json
 import statistics
 from pathlib import Path
 
@@ -198,3 +199,11 @@ def test_hostile_names_are_text(house, capsys):
     inline = [child for token in tokens for child in token.children or []]
     assert not {token.type for token in inline} & {"html_inline", "link_open", "image"}
     assert all("script" not in token.content for token in tokens if token.type == "html_block")
+
+
+def test_json_has_the_same_list(house, capsys):
+    two_machines(house)
+    (one,) = json.loads(leaderboard(capsys, "--json"))["tracks"][0]["across_machines"]
+    assert [row["label"] for row in one["rows"]][:2] == ["01_fast", "02_other"]
+    assert one["rows"][0]["normalized_time"]["value"] == normalized(board())[0].time.value
+    assert one["left_out"] == [] and one["rows"][0]["hardware"] == CPU

@@ -90,7 +90,7 @@ def ladder(table: Table) -> Ladder:
     ways = [[e for e in table.entries if e.frozen and e.cohort.milestone == name] for name in names]
     climbs = [_climb(table, [fastest(way, i) for way in ways], i) for i in range(len(table.targets))]
     steps = [fastest(way, 0) for way in ways]
-    descents = [_descent(entry, before) for before, entry in zip(steps, steps[1:], strict=False)]
+    descents = [descent(entry, before) for before, entry in zip(steps, steps[1:], strict=False)]
     return Ladder(tuple(climbs), tuple(descents))
 
 
@@ -112,30 +112,30 @@ def tokens_per_step(entry: Entry) -> int:
     return entry.cohort.complete[0].header.tokens_per_step
 
 
+def rung(entry: Entry, before: Entry | None, target: int) -> Rung:
+    """The entry's way to one of its table's targets, against that of the entry before."""
+    own, theirs = entry.reaches[target], before.reaches[target] if before else None
+    both = theirs is not None and theirs.all_met and own.all_met
+    return Rung(
+        entry=entry,
+        reach=own,
+        before=before,
+        before_met=theirs is not None and theirs.all_met,
+        steps=_gain(theirs.seed_steps, own.seed_steps) if theirs and both else None,
+        time=_gain(theirs.seed_times, own.seed_times) if theirs and both else None,
+    )
+
+
 def _climb(table: Table, entries: Sequence[Entry], target: int) -> Climb:
-    rungs = []
-    for i, entry in enumerate(entries):
-        before = entries[i - 1] if i else None
-        own, theirs = entry.reaches[target], before.reaches[target] if before else None
-        both = theirs is not None and theirs.all_met and own.all_met
-        rungs.append(
-            Rung(
-                entry=entry,
-                reach=own,
-                before=before,
-                before_met=theirs is not None and theirs.all_met,
-                steps=_gain(theirs.seed_steps, own.seed_steps) if theirs and both else None,
-                time=_gain(theirs.seed_times, own.seed_times) if theirs and both else None,
-            )
-        )
-    return Climb(table.targets[target], tuple(rungs))
+    pairs = zip(entries, [None, *entries], strict=False)
+    return Climb(table.targets[target], tuple(rung(entry, before, target) for entry, before in pairs))
 
 
 def _gain(before: Sequence[float], now: Sequence[float]) -> Gain:
     return Gain(speedup(before, now), welch(before, now))
 
 
-def _descent(entry: Entry, before: Entry) -> Descent:
+def descent(entry: Entry, before: Entry) -> Descent:
     own, theirs = entry.cohort.losses, before.cohort.losses
     tokens, tokens_before = planned_tokens(entry), planned_tokens(before)
     return Descent(

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from speedrun.cohorts import Cohort
-from speedrun.inference import speedup, welch
-from speedrun.ladder import SHOWN, Descent, Gain, Rung, fastest, planned_tokens
+from speedrun.ladder import SHOWN, Descent, Rung, descent, fastest, rung
 from speedrun.ladder_markdown import p_text
 from speedrun.milestones import Official
 from speedrun.program_source import Program
@@ -67,38 +66,8 @@ def _measured(track: Track, table: Table, before: Program, after: Program) -> Me
         data=table.data,
         before=one,
         after=other,
-        rungs=tuple(_rung(fastest(old, i), fastest(new, i), i) for i in range(len(table.targets))) if both else (),
-        losses=_descent(one, other) if both and one and other else None,
-    )
-
-
-def _rung(before: Entry, after: Entry, target: int) -> Rung:
-    theirs, own = before.reaches[target], after.reaches[target]
-    both = theirs.all_met and own.all_met
-    return Rung(
-        entry=after,
-        reach=own,
-        before=before,
-        before_met=theirs.all_met,
-        steps=_gain(theirs.seed_steps, own.seed_steps) if both else None,
-        time=_gain(theirs.seed_times, own.seed_times) if both else None,
-    )
-
-
-def _gain(before: Sequence[float], after: Sequence[float]) -> Gain:
-    return Gain(speedup(before, after), welch(before, after))
-
-
-def _descent(before: Entry, after: Entry) -> Descent:
-    theirs, own = before.cohort.losses, after.cohort.losses
-    tokens, tokens_before = planned_tokens(after), planned_tokens(before)
-    return Descent(
-        entry=after,
-        before=before,
-        difference=statistics.fmean(own) - statistics.fmean(theirs),
-        tokens=tokens,
-        tokens_before=tokens_before,
-        p=welch(theirs, own) if tokens <= tokens_before else None,
+        rungs=tuple(rung(fastest(new, i), fastest(old, i), i) for i in range(len(table.targets))) if both else (),
+        losses=descent(other, one) if both and one and other else None,
     )
 
 

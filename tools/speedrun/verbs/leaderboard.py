@@ -14,6 +14,7 @@ from speedrun.files import write_text
 from speedrun.ladder import Gain, Rung, ladder
 from speedrun.logs import printable, read_logs
 from speedrun.milestones import all_milestones
+from speedrun.normalized import Across, across
 from speedrun.plans import revisions
 from speedrun.ranking import Board, Entry, Table, rank
 from speedrun.runs import Run
@@ -145,7 +146,22 @@ def _board(board: Board) -> dict[str, Any]:
         "floor": track.data.floor,
         "anchor": track.anchor,
         "tables": [_table(table) for table in board.tables],
+        "across_machines": [_across(one) for one in across(board)],
         "problems": list(board.problems),
+    }
+
+
+def _across(one: Across) -> dict[str, Any]:
+    """Times over the anchor's on the same machine."""
+    return {
+        "data": one.data or None,
+        "rows": [
+            {"label": row.entry.label, "hardware": row.hardware, "n": row.n, "anchor_n": row.anchor_n}
+            | {"normalized_time": row.time._asdict()}
+            for row in one.rows
+        ],
+        "left_out": [{"hardware": out.hardware, "reason": out.reason} for out in one.left_out],
+        "anchors_differ_in": list(one.differing),
     }
 
 

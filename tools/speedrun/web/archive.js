@@ -10,7 +10,7 @@ function trackRows() {
 
 // Only measures that some row has; what the track claims comes first and is chosen.
 function measures() {
-  const rows = trackRows(), claimed = rows.some((row) => row.claims === "minutes") ? ["minutes", "steps"] : ["steps"];
+  const rows = trackRows(), claimed = rows.some((row) => row.claims === "minutes") ? ["minutes", "steps", "tokens"] : ["steps"];
   const offered = claimed.filter((name) => rows.some((row) => row[name] !== null));
   state.measure = offered[0] || claimed[0];
   const group = document.getElementById("measure");

@@ -37,6 +37,7 @@ function rowHover(row) {
   lines.push(...shortened(row.description, 58, 3).map(plain), ...shortened(row.contributors, 58, 2).map(plain));
   lines.push(`claim: ${claimText(row)}`);
   if (row.claims === "minutes" && row.steps !== null) lines.push(`${number(row.steps)} steps in its logs`);
+  if (row.tokens !== null) lines.push(`${number(row.tokens / 1e6)} million tokens`);
   if (row.evidence) {
     lines.push(plain(evidenceText(row.evidence)));
     const { minutes, minutes_std: std } = row.evidence;
@@ -129,14 +130,14 @@ function drawProgress() {
   chart.setAttribute("aria-label", `${what}; the table below holds them all`);
   if (!points.length) return drawNothing(chart);
   const narrow = chart.clientWidth < 620, fontSize = narrow ? 11 : 12;
-  const margin = { l: state.measure === "steps" ? 66 : 50, r: 10, t: 10, b: 36 };
+  const margin = { l: state.measure === "minutes" ? 50 : 66, r: 10, t: 10, b: 36 };
   const frame = { width: chart.clientWidth - margin.l - margin.r, height: chart.clientHeight - margin.t - margin.b };
   const range = ranges(points), labels = progressLabels(points, range, frame, narrow ? 2 : 6, fontSize);
   const layout = {
     ...looks(chart), margin,
     xaxis: { ...axisLooks(), type: "date", range: range.x.map((at) => new Date(at).toISOString()), showgrid: false,
       showline: true, nticks: narrow ? 5 : 10, tickformat: range.x[1] - range.x[0] < 300 * 864e5 ? "%-d %b" : "%b %Y" },
-    yaxis: { ...axisLooks(), type: "log", range: range.y, tickformat: ",~r", dtick: logTick(range.y),
+    yaxis: { ...axisLooks(), type: "log", range: range.y, tickformat: state.measure === "tokens" ? ",~s" : ",~r", dtick: logTick(range.y),
       title: { text: state.measure, standoff: 6 } },
     annotations: progressAnnotations(labels, fontSize),
   };
@@ -151,11 +152,11 @@ function noteProgress(points) {
     const named = `record${missing.length > 1 ? "s" : ""} ${missing.join(", ")}`;
     const shown = missing.length > 8 ? `${missing.length} rows` : named;
     notes.push(`Not drawn, for want of a date or of ${state.measure}: ${shown}.`);
+    if (state.measure === "tokens") notes.push("The logs do not state tokens; shown are published figures.");
   }
   if (state.measure === "steps" && rows.some((row) => row.claims === "minutes")) {
     notes.push("Steps are those of the logs and differ in size.");
   }
-  notes.push("There is no axis of tokens: the logs do not say how many a step holds.");
   document.getElementById("progress-note").textContent = notes.join(" ");
 }
 
