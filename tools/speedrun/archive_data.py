@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from speedrun.claims import Claim, Evidence, EvidenceRun, LinkedLog, Row
-from speedrun.record_tokens import tokens_of
+from speedrun.record_tokens import millions_of_tokens
 
 # From this record of track 1 on, the last validation uses longer attention windows than those before it: its loss is
 # of another evaluation, and a line to it from the one before would be no curve.
@@ -39,7 +39,7 @@ def row_facts(row: Row) -> dict[str, Any]:
         "record": claim.record,
         "minutes": finite(claim.minutes),
         "steps": _steps(row),
-        "tokens": tokens_of(claim),
+        "tokens": millions_of_tokens(claim),
         "claims": "minutes" if claim.minutes is not None else "steps" if claim.steps is not None else None,
         "date": claim.date,
         "description": claim.description,

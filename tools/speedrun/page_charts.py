@@ -13,7 +13,7 @@ from speedrun.ladder import Climb, Gain, Rung, ladder
 from speedrun.ladder_markdown import verdict
 from speedrun.ranking import Board, Entry, Table
 
-COLORS = 8  # --c0 to --c7 in web/base.css
+COLORS = 12  # --c0 to --c11 in web/base.css
 
 
 def cohorts(table: Table) -> list[Cohort]:

@@ -1,6 +1,6 @@
 """How many tokens the programs of some records train on, which the archive's logs do not state.
 
-    tokens_of(claim)       # 653_000_000; None where it is not known
+    millions_of_tokens(claim)       # 653; None where it is not known
 
 record_tokens.toml has them. A record number alone does not do: another archive may count differently, so an entry
 holds only where its words stand in the row's description.
@@ -16,15 +16,15 @@ from speedrun.claims import Claim
 
 class Known(NamedTuple):
     words: str
-    tokens: int
+    millions: int
 
 
-def tokens_of(claim: Claim) -> int | None:
+def millions_of_tokens(claim: Claim) -> int | None:
     known = _known().get((claim.track, claim.record))
-    return known.tokens if known and known.words in claim.description else None
+    return known.millions if known and known.words in claim.description else None
 
 
 @cache
 def _known() -> dict[tuple[int, int], Known]:
     table = tomllib.loads(Path(__file__).with_name("record_tokens.toml").read_text(encoding="utf-8"))
-    return {(1, one["record"]): Known(one["words"], round(one["millions"] * 1e6)) for one in table["track_1"]}
+    return {(1, one["record"]): Known(one["words"], one["millions"]) for one in table["track_1"]}

@@ -37,7 +37,7 @@ function rowHover(row) {
   lines.push(...shortened(row.description, 58, 3).map(plain), ...shortened(row.contributors, 58, 2).map(plain));
   lines.push(`claim: ${claimText(row)}`);
   if (row.claims === "minutes" && row.steps !== null) lines.push(`${number(row.steps)} steps in its logs`);
-  if (row.tokens !== null) lines.push(`${number(row.tokens / 1e6)} million tokens`);
+  if (row.tokens !== null) lines.push(`${number(row.tokens)} million tokens`);
   if (row.evidence) {
     lines.push(plain(evidenceText(row.evidence)));
     const { minutes, minutes_std: std } = row.evidence;
@@ -137,8 +137,8 @@ function drawProgress() {
     ...looks(chart), margin,
     xaxis: { ...axisLooks(), type: "date", range: range.x.map((at) => new Date(at).toISOString()), showgrid: false,
       showline: true, nticks: narrow ? 5 : 10, tickformat: range.x[1] - range.x[0] < 300 * 864e5 ? "%-d %b" : "%b %Y" },
-    yaxis: { ...axisLooks(), type: "log", range: range.y, tickformat: state.measure === "tokens" ? ",~s" : ",~r", dtick: logTick(range.y),
-      title: { text: state.measure, standoff: 6 } },
+    yaxis: { ...axisLooks(), type: "log", range: range.y, tickformat: ",~r", dtick: logTick(range.y),
+      title: { text: state.measure === "tokens" ? "million tokens" : state.measure, standoff: 6 } },
     annotations: progressAnnotations(labels, fontSize),
   };
   plot(chart, progressTraces(points), layout);
@@ -152,7 +152,7 @@ function noteProgress(points) {
     const named = `record${missing.length > 1 ? "s" : ""} ${missing.join(", ")}`;
     const shown = missing.length > 8 ? `${missing.length} rows` : named;
     notes.push(`Not drawn, for want of a date or of ${state.measure}: ${shown}.`);
-    if (state.measure === "tokens") notes.push("The logs do not state tokens; shown are published figures.");
+    if (state.measure === "tokens") notes.push(`The logs do not state tokens; shown are published figures. A leap may be that of rows in between.`);
   }
   if (state.measure === "steps" && rows.some((row) => row.claims === "minutes")) {
     notes.push("Steps are those of the logs and differ in size.");
