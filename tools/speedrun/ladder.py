@@ -11,6 +11,7 @@ steps), its rung is the one with the lowest mean time to the target in question.
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from speedrun.cohorts import Reach
 from speedrun.inference import Ratio, Spread, speedup, spread, welch
@@ -35,6 +36,13 @@ class Gain:
         if self.p < SHOWN and (low is None or low > 1):
             return "gain"
         return "loss" if self.p > 1 - SHOWN and (high is None or high < 1) else "none"
+
+
+def gain_data(gain: Gain | None) -> dict[str, Any] | None:
+    """For JSON."""
+    if gain is None:
+        return None
+    return {"ratio": gain.ratio._asdict() if gain.ratio else None, "p": gain.p, "standing": gain.standing}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from speedrun import line_diff, word_diff, worth
 from speedrun.hyperparameter_diff import Hyperparameter
-from speedrun.ladder import Gain, Rung
+from speedrun.ladder import Rung, gain_data
 from speedrun.line_diff import Comparison, Fold
 from speedrun.milestones import Milestone, Official
 from speedrun.program_facts import Facts
@@ -221,16 +221,12 @@ def _entry(entry: Entry | None) -> dict[str, Any] | None:
 
 
 def _rung(rung: Rung) -> dict[str, Any]:
-    def gain(one: Gain | None) -> dict[str, Any] | None:
-        ratio = one.ratio._asdict() if one and one.ratio else None
-        return {"ratio": ratio, "p": one.p, "standing": one.standing} if one else None
-
     return {
         "target": rung.reach.target,
         "met_before": rung.before_met,
         "met": rung.reach.all_met,
         "n_before": rung.before.loss.n if rung.before else None,
         "n": rung.entry.loss.n,
-        "fewer_steps": gain(rung.steps),
-        "less_time": gain(rung.time),
+        "fewer_steps": gain_data(rung.steps),
+        "less_time": gain_data(rung.time),
     }

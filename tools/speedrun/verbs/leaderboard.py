@@ -11,7 +11,7 @@ from speedrun import house
 from speedrun.ablations import Ablated, switches
 from speedrun.errors import NO, YES, UserError
 from speedrun.files import write_text
-from speedrun.ladder import Gain, Rung, ladder
+from speedrun.ladder import Rung, gain_data, ladder
 from speedrun.logs import printable, read_logs
 from speedrun.milestones import all_milestones
 from speedrun.normalized import Across, across
@@ -205,18 +205,14 @@ def _ladder(table: Table) -> dict[str, Any]:
 
 
 def _rung(rung: Rung) -> dict[str, Any]:
-    def gain(one: Gain | None) -> dict[str, Any] | None:
-        ratio = one.ratio._asdict() if one and one.ratio else None
-        return {"ratio": ratio, "p": one.p, "standing": one.standing} if one else None
-
     return {
         "milestone": rung.entry.label,
         "before": rung.before.label if rung.before else None,
         "met": rung.reach.met,
         "steps": rung.step_spread._asdict() if rung.step_spread else None,
         "seconds": rung.time_spread._asdict() if rung.time_spread else None,
-        "fewer_steps": gain(rung.steps),
-        "less_time": gain(rung.time),
+        "fewer_steps": gain_data(rung.steps),
+        "less_time": gain_data(rung.time),
     }
 
 
