@@ -118,6 +118,13 @@ def test_baselines_ablations_and_other_hardware_are_counted_apart_and_named(coll
     assert "2 further runs with the same steps and hardware hold other programs; counted apart" in found.notes
 
 
+def test_trap_15_runs_with_another_goal_in_the_folder_do_not_count(collect):
+    longer = made_logs([2.75, 2.76], f"{FOLDER}/scaled_up", planned=19_073, program_sha256="larger")
+    found = collect([*made_logs([3.2781, 3.2779]), *longer])
+    assert paths(found) == ["a.txt", "b.txt"] and found.evidence and found.evidence.mean == pytest.approx(3.278)
+    assert "2 with another program, with 19073 planned steps" in "\n".join(found.evidence.left_out)
+
+
 def test_copies_count_once(collect):
     files = made_logs([3.2781, 3.2779])
     same_bytes = replace(files[1], path=f"{FOLDER}/copy.txt")

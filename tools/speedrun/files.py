@@ -21,6 +21,9 @@ def whole_file(path: Path, mode: str = "wb") -> Iterator[IO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(fragment, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a write that fails, on a full disk say, does not tell where
+        raise
     finally:
         fragment.unlink(missing_ok=True)
 

@@ -161,8 +161,8 @@ def _main_first(folder: Path, paths: list[Path]) -> list[Path]:
     usual = [name for name in names if name.startswith("train")]
     main = stated[0] if stated else names[0] if len(names) == 1 else usual[0] if len(usual) == 1 else None
     if main is None:
-        what = f"which of {', '.join(map(printable, names[:4]))} is the main one?" if names else "it holds no .py file"
-        raise UserError(f"{printable(folder)}: {what} Name a .py file, a run log, or a folder that extract made")
+        what = f"which of {', '.join(map(printable, names[:4]))} is the main one?" if names else "holds no .py file:"
+        raise UserError(f"{printable(folder)}: {what} name a .py file, a run log, or a folder that extract made")
     return sorted(paths, key=lambda path: (path.name != main, path.name))
 
 
