@@ -364,3 +364,28 @@ def test_hostile_text_is_text(house):
         blocks = [token.content.strip() for token in tokens if token.type == "html_block"]
         assert all(block.startswith("<!--") and "script" not in block for block in blocks)
         assert any("alert(1)" in token.content for token in inline)
+
+
+def test_a_ladder_compares_the_runs_of_one_session(house):
+    """A slower day's runs of one milestone alone must not make it look slower than the one before it."""
+    for milestone, final, created in (
+        ("00_baseline", 1.8, "monday"), ("01_muon", 1.7, "monday"), ("01_muon", 1.7, "tuesday"),
+    ):  # fmt: skip
+        folder = f"{created}_{milestone}"
+        add(house, milestone, folder, final=final, ms_per_step=100 if created == "monday" else 300)
+        plan = house / "records" / "toy" / milestone / folder / "plan.json"
+        plan.write_text(json.dumps({"created": created}))
+    table, steps = climbed()
+    row = next(entry for entry in table.entries if entry.cohort.milestone == "01_muon")
+    (_, rung), *_ = [climb.rungs for climb in steps.climbs]
+    assert len(row.cohort.runs) == 8, "the leaderboard counts the runs of both days"
+    assert {run.path.parent.name for run in rung.entry.cohort.runs} == {"monday_01_muon"}
+    assert rung.reach.seconds.mean < row.reaches[0].seconds.mean
+
+
+def test_a_ladder_without_plans_compares_all_runs(house):
+    add(house, "00_baseline")
+    add(house, "01_muon", "one", final=1.7)
+    add(house, "01_muon", "two", final=1.7, ms_per_step=300)
+    _, steps = climbed()
+    assert len(steps.climbs[0].rungs[1].entry.cohort.runs) == 8

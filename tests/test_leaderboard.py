@@ -10,10 +10,11 @@ from logs_made import FLOOR, write_log, write_milestone, write_track
 from speedrun.cli import run_verb
 from speedrun.cohorts import group
 from speedrun.figures import seconds, seconds_spread, tokens
+from speedrun.floor import LUCK
 from speedrun.inference import spread
 from speedrun.logs import read_log
 from speedrun.markdown import escape, splice
-from speedrun.ranking import LUCK, Board, rank
+from speedrun.ranking import Board, rank
 from speedrun.tracks import load_track
 
 H100 = {"gpu": "NVIDIA H100", "gpu_count": 8, "cpu": "Intel Xeon", "cores": 208}

@@ -4,8 +4,9 @@
         print(climb.target, [(rung.entry.cohort.milestone, rung.time.standing) for rung in climb.rungs if rung.time])
 
 A rung is a milestone's frozen program; other programs and older revisions are none. The one before it is the nearest
-milestone below that was run in the same table. Where a milestone has several cohorts (other flags, other planned
-steps), its rung is the one with the lowest mean time to the target in question.
+milestone below that was run in the same table. Where milestones took turns in one session, its runs alone count: a
+machine may be slower on another day. Where a milestone has several cohorts (other flags, other planned steps), its rung
+is the one with the lowest mean time to the target in question.
 """
 
 import statistics
@@ -94,8 +95,8 @@ class Ladder:
 
 
 def ladder(table: Table) -> Ladder:
-    names = sorted({entry.cohort.milestone for entry in table.entries if entry.frozen})
-    ways = [[e for e in table.entries if e.frozen and e.cohort.milestone == name] for name in names]
+    names = sorted({entry.cohort.milestone for entry in table.rungs})
+    ways = [[entry for entry in table.rungs if entry.cohort.milestone == name] for name in names]
     climbs = [_climb(table, [fastest(way, i) for way in ways], i) for i in range(len(table.targets))]
     steps = [fastest(way, 0) for way in ways]
     descents = [descent(entry, before) for before, entry in zip(steps, steps[1:], strict=False)]

@@ -16,7 +16,8 @@ TEST = (
 )
 HOW_TO_READ = (
     "How to read the ladders: each milestone against the one before it that was run here, frozen programs of the "
-    f"present revision only. Both figures are of the first validation that meets the target, so they are as fine as "
+    "present revision only; where milestones took turns in one session, its runs only, since a machine may be slower "
+    "on another day. Both figures are of the first validation that meets the target, so they are as fine as "
     f"validations are frequent. {TEST} Of several cohorts of a milestone (other flags, other planned steps) the row is "
     "the one with the lowest mean time to that target, named by what is different; such a choice makes p a little "
     "too small."

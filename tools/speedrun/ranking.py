@@ -6,29 +6,21 @@ One table for each hardware class and validation data, since times of different 
 text, do not compare. Reading (logs.py, tracks.py) and showing (markdown.py, terminal.py, page.py) are elsewhere.
 """
 
-import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from speedrun.ablations import Ablated, Switches, recognised
 from speedrun.cohorts import Cohort, Reach, group, identity, reach, reach_at_end
+from speedrun.entry_notes import listed, note
+from speedrun.floor import below_floor
 from speedrun.inference import Ratio, Spread, speedup, spread
-from speedrun.logs import printable
 from speedrun.runs import Run
 from speedrun.tracks import Track
+from speedrun.turns import in_turns
 
-# The floor is the mean of -log p over the very tokens validated, p the true probability. An honest model q, chosen
-# without these tokens, may fit them better than p by luck, but the expectation of the product of q/p is at most 1, so
-# by Markov's inequality its mean loss is below floor - log(1 / LUCK) / tokens with a probability of at most LUCK:
-# 0.00016 nats for 131,072 tokens. No assumption on the model, no normal approximation.
-LUCK = 1e-9
-ROUNDING = 1e-6  # nats: a log has 6 decimals, and a float32 softmax sums to 1 within about that
-
-
-Older = Mapping[
-    tuple[str, str], int
-]  # the revision of a (milestone, program's sha256) that is no longer the frozen one
+Older = Mapping[tuple[str, str], int]  # the revision of a (milestone, program's sha256) no longer the frozen one
 
 
 @dataclass(frozen=True)
@@ -57,6 +49,7 @@ class Table:
     entries: tuple[Entry, ...]
     others: tuple[Cohort, ...]  # impossible, or without a complete run: drawn on the page, in no row
     ablated: tuple[Ablated, ...] = ()  # with a technique turned off: in no row, but in the notes of their milestone
+    rungs: tuple[Entry, ...] = ()  # what a ladder compares: the frozen milestones, by the runs that took turns
 
     @property
     def unreached(self) -> tuple[float, ...]:
@@ -79,9 +72,11 @@ def rank(
     frozen: Mapping[str, str],
     older: Older | None = None,
     switches: Mapping[str, Switches] | None = None,
+    sessions: Mapping[Path, str] | None = None,
 ) -> Board:
     """`frozen`: the sha256 of each milestone's frozen program, by name; `older`: programs of former revisions;
-    `switches`: of each milestone on this track, by which ablations are told from entries.
+    `switches`: of each milestone on this track, by which ablations are told from entries; `sessions`: of each folder
+    of logs, where known.
     """
     once, problems = _without_copies(runs)
     tables: dict[tuple, list[Cohort]] = {}
@@ -93,10 +88,12 @@ def rank(
         tables.setdefault((cohort.hardware, cohort.val_sha256), []).append(cohort)
         impossible = _impossible(cohort, track.data.floor)
         if impossible:
-            found = f"impossible: below the floor of {track.data.floor:.4f} ({_names(impossible)})"
+            found = f"impossible: below the floor of {track.data.floor:.4f} ({listed(impossible)})"
             problems.append(f"{_named(cohort)}: not ranked: {found}")
         problems += _left_out(cohort)
-    judged = tuple(_table(track, tables[key], frozen, older or {}, switches or {}) for key in sorted(tables))
+    judged = tuple(
+        _table(track, tables[key], frozen, older or {}, switches or {}, sessions or {}) for key in sorted(tables)
+    )
     return Board(track, judged, tuple(problems))
 
 
@@ -129,17 +126,6 @@ def _impossible(cohort: Cohort, floor: float | None) -> list[str]:
     return [run.header.run_id for run in cohort.runs if below_floor(run, floor)]
 
 
-def below_floor(run: Run, floor: float | None) -> bool:
-    """Whether any validation is lower than an honest model can be, luck and rounding allowed for."""
-    if floor is None or not run.val:
-        return False
-    available = sum(shard.tokens for shard in run.header.val_data) - 1  # the first token is not predicted
-    asked = run.header.hyperparameters.get("val_tokens")
-    tokens = min(asked, available) if isinstance(asked, int) and asked > 0 else available
-    slack = math.log(1 / LUCK) / max(tokens, 1) + ROUNDING
-    return min(point.loss for point in run.val) < floor - slack
-
-
 def _left_out(cohort: Cohort) -> list[str]:
     """The runs that are not averaged, by what became of them."""
     states: dict[str, list[str]] = {}
@@ -147,12 +133,7 @@ def _left_out(cohort: Cohort) -> list[str]:
         if not run.complete:
             why = f"contradictory, {run.doubts[0]}" if run.doubts else run.state
             states.setdefault(why, []).append(run.header.run_id)
-    return [f"{_named(cohort)}: {len(ids)} {why}, not averaged ({_names(ids)})" for why, ids in states.items()]
-
-
-def _names(names: Sequence[str], most: int = 3) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return [f"{_named(cohort)}: {len(ids)} {why}, not averaged ({listed(ids)})" for why, ids in states.items()]
 
 
 def _table(
@@ -161,6 +142,7 @@ def _table(
     frozen: Mapping[str, str],
     older: Older,
     switches: Mapping[str, Switches],
+    sessions: Mapping[Path, str],
 ) -> Table:
     others = [c for c in cohorts if not c.complete or _impossible(c, track.data.floor)]
     sound = [c for c in cohorts if c not in others]
@@ -189,10 +171,31 @@ def _table(
         gains = gains or (None,) * len(targets)
         current = frozen.get(cohort.milestone) == cohort.code_sha256
         revision = None if current else older.get((cohort.milestone, cohort.code_sha256))
-        note = _note(cohort, [c for c in ranked if c.milestone == cohort.milestone], frozen, revision)
-        entries.append(Entry(None, note, cohort, loss, above, reached, gains, cohort is anchor, current, revision))
+        told = note(cohort, [c for c in ranked if c.milestone == cohort.milestone], frozen, revision)
+        entries.append(Entry(None, told, cohort, loss, above, reached, gains, cohort is anchor, current, revision))
     rows = _ordered(entries)
-    return Table(cohorts[0].hardware, _data(track, cohorts[0]), targets, rows, tuple(others), tuple(ablated))
+    rungs = rows if derived else _in_turns(rows, reaches, sessions)
+    return Table(
+        cohorts[0].hardware,
+        _data(track, cohorts[0]),
+        targets,
+        rows,
+        tuple(others),
+        tuple(ablated),
+        tuple(rung for rung in rungs if rung.frozen),
+    )
+
+
+def _in_turns(
+    rows: Sequence[Entry], reaches: Callable[[Cohort], tuple[Reach, ...]], sessions: Mapping[Path, str]
+) -> list[Entry]:
+    """The frozen milestones' rows, each with what its runs of one session alone came to."""
+    frozen = [entry for entry in rows if entry.frozen]
+    rungs = []
+    for entry, part in zip(frozen, in_turns([entry.cohort for entry in frozen], sessions), strict=True):
+        if part is not None and (loss := spread(part.losses)):
+            rungs.append(replace(entry, cohort=part, loss=loss, reaches=reaches(part)))
+    return rungs
 
 
 def _of_the_milestone(cohort: Cohort, frozen: Mapping[str, str], older: Older) -> bool:
@@ -230,29 +233,3 @@ def _data(track: Track, cohort: Cohort) -> str:
         return ""
     shards = cohort.runs[0].header.val_data
     return ", ".join(f"{shard.name} ({shard.tokens:,} tokens, sha256 {shard.sha256[:8]})" for shard in shards[:2])
-
-
-def _note(cohort: Cohort, namesakes: Sequence[Cohort], frozen: Mapping[str, str], revision: int | None) -> str:
-    """What the milestone's name does not say: whose program it is, and how it differs from its namesakes."""
-    notes = []
-    same = [name for name, sha256 in frozen.items() if sha256 == cohort.code_sha256 and name != cohort.milestone]
-    if same:
-        notes.append(f"same program as {same[0]}")
-    elif revision is not None:
-        notes.append(f"revision {revision}")
-    elif frozen.get(cohort.milestone, cohort.code_sha256) != cohort.code_sha256:
-        notes.append(f"other program: {cohort.code_sha256[:8]}")
-    elif cohort.milestone not in frozen and len({c.code_sha256 for c in namesakes}) > 1:
-        notes.append(f"program {cohort.code_sha256[:8]}")
-    alike = [c for c in namesakes if c.code_sha256 == cohort.code_sha256]  # another program tells enough by itself
-    fields = [c.fields for c in alike]
-    names = sorted({name for table in fields for name in table} - {"num_iterations"})
-    own = cohort.fields
-    differing = [name for name in names if name in own and any(t.get(name) != own[name] for t in fields)]
-    if differing:
-        notes.append(_names([printable(f"{name}={own[name]}")[:40] for name in differing]))
-    if len({c.planned_steps for c in alike}) > 1:
-        notes.append(f"{cohort.planned_steps:,} steps")
-    if len({c.train_sha256 for c in alike}) > 1:
-        notes.append(f"trained on {','.join(cohort.train_sha256)[:8]}")
-    return "; ".join(notes)

@@ -15,7 +15,7 @@ from speedrun.ladder import Rung, gain_data, ladder
 from speedrun.logs import printable, read_logs
 from speedrun.milestones import all_milestones
 from speedrun.normalized import Across, across
-from speedrun.plans import revisions
+from speedrun.plans import revisions, sessions
 from speedrun.ranking import Board, Entry, Table, rank
 from speedrun.runs import Run
 from speedrun.tracks import all_tracks, load_track
@@ -92,7 +92,7 @@ def judge(sources: list[str], only: str | None) -> tuple[list[Board], list[str]]
     boards = []
     for track in tracks:
         known = {milestone.name: switches(milestone, track.name) for milestone in milestones.values()}
-        boards.append(rank(track, by_track.pop(track.name, []), frozen, older, known))
+        boards.append(rank(track, by_track.pop(track.name, []), frozen, older, known, sessions(runs)))
     for name, strangers in by_track.items() if not only else ():
         what = f"track {name!r}, which is not below records/" if name else "no track"
         problems.append(f"{len(strangers)} run{'s' if len(strangers) > 1 else ''} of {what}: not ranked")
