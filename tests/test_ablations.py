@@ -55,9 +55,9 @@ def table() -> Table:
     return judge(["records"], None)[0][0].tables[0]
 
 
-def compared(target: float = 2.0, sessions=None) -> list[Ablation]:
+def compared(*targets: float, sessions=None) -> list[Ablation]:
     found = table()
-    return ablations([e.cohort for e in found.entries], found.ablated, target, False, sessions or {})
+    return ablations([e.cohort for e in found.entries], found.ablated, targets or (2.0,), False, sessions or {})
 
 
 def cells(found: Ablation) -> list[list[str]]:
@@ -153,6 +153,14 @@ def test_a_repeated_seed_is_one_value(clone):
     add(clone, "a", NO_ROPE, final=1.9)
     add(clone, "again", NO_ROPE, final=1.9, run_id="again")
     assert [row[1] for row in cells(compared()[0])] == ["3", "3"]
+
+
+def test_the_target_is_the_first_that_the_full_program_met(clone):
+    """A track whose target was made harder still has its older ablations, which were made for the easier one."""
+    add(clone, "full", FULL)
+    add(clone, "a", NO_ROPE, final=1.9)
+    assert [found.target for found in compared(1.0, 2.0, 3.0)] == [2.0]
+    assert [found.target for found in compared(1.0, 0.5)] == [1.0], "none was met: the main one"
 
 
 def test_other_flags_other_steps_and_other_machines_are_not_compared(clone):

@@ -131,11 +131,10 @@ def _table(milestone: Milestone, board: Board, table: Table) -> list[str]:
     entries = [entry for entry in table.entries if entry.frozen and entry.cohort.milestone == milestone.name]
     ablated = [one for one in table.ablated if one.cohort.code_sha256 == milestone.sha256]
     known = sessions(run for cohort in _cohorts(entries, ablated) for run in cohort.runs)
-    target = table.targets[0] if table.targets else None
     place = f"`{escape_code(f'records/{board.track.name}/{milestone.name}/')}`"
     parts = []
     for entry in entries:
-        for ablation in ablations([entry.cohort], ablated, target, board.track.target.final, known):
+        for ablation in ablations([entry.cohort], ablated, table.targets, board.track.target.final, known):
             said = f"{escape(board.track.name)}; {escape(table.hardware)}; logs in {place}. {timing(ablation)}"
             parts += [sheet_text(sheet(ablation, milestone.name, entry.note)), said]
     alone = [one for one in ablated if not any(differs_by_switches_only(entry.cohort, one) for entry in entries)]

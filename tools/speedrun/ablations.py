@@ -1,7 +1,7 @@
 """Ablations: a milestone's runs with a technique turned off, and what each technique is worth alone.
 
     ablated = recognised(cohorts, {"02_modern_arch": switches(milestone, "toy-cpu")})
-    for ablation in ablations(full_cohorts, ablated, target=1.4812, final=False, sessions={}):
+    for ablation in ablations(full_cohorts, ablated, targets=[1.4412], final=False, sessions={}):
         print([(worth.variant.without, worth.difference.difference, worth.p) for worth in ablation.worths])
 
 Whether a technique was off is read from the hyperparameters in the logs, never from names of files or folders; which
@@ -53,7 +53,7 @@ class Worth:
 @dataclass(frozen=True)
 class Ablation:
     full: Variant
-    target: float | None
+    target: float | None  # the first of the track's that the full program met in every run; else the first
     worths: tuple[Worth, ...]
     told: bool  # of every run it is known in which session it was made
 
@@ -88,7 +88,7 @@ def recognised(cohorts: Sequence[Cohort], known: Mapping[str, Switches]) -> list
 def ablations(
     full: Sequence[Cohort],
     ablated: Sequence[Ablated],
-    target: float | None,
+    targets: Sequence[float],
     final: bool,
     sessions: Mapping[Path, str],
 ) -> list[Ablation]:
@@ -97,7 +97,7 @@ def ablations(
     for cohort in full:
         own = [one for one in ablated if one.cohort.complete and differs_by_switches_only(cohort, one)]
         if own and cohort.complete:
-            found.append(_ablation(cohort, own, target, final, sessions))
+            found.append(_ablation(cohort, own, targets, final, sessions))
     return found
 
 
@@ -112,7 +112,7 @@ def _but_for(cohort: Cohort, fields: frozenset[str]) -> Cohort:
 
 
 def _ablation(
-    full: Cohort, ablated: Sequence[Ablated], target: float | None, final: bool, sessions: Mapping[Path, str]
+    full: Cohort, ablated: Sequence[Ablated], targets: Sequence[float], final: bool, sessions: Mapping[Path, str]
 ) -> Ablation:
     """The full program's runs that took turns with the variants count, and only if there are none all of its runs.
 
@@ -120,7 +120,10 @@ def _ablation(
     """
     together = {_session(run, sessions) for one in ablated for run in one.cohort.complete}
     beside = tuple(run for run in full.complete if _session(run, sessions) in together)
-    base = _variant(replace(full, runs=beside or full.runs), (), target, final)
+    in_turns = replace(full, runs=beside or full.runs)
+    first = targets[0] if targets else None
+    target = next((t for t in targets if reach(in_turns, t, final).all_met), first)
+    base = _variant(in_turns, (), target, final)
     variants = [_variant(one.cohort, one.without, target, final) for one in ablated]
     worths = tuple(_worth(base, variant, sessions) for variant in variants)
     folders = {run.path.parent for one in (base, *variants) for run in one.cohort.complete}

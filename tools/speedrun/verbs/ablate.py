@@ -15,7 +15,7 @@ from speedrun.inference import spread
 from speedrun.milestones import FILE, Milestone, load_milestone
 from speedrun.replaying import Job, Replayed, prepare, replay
 from speedrun.torchrun import signals_interrupt
-from speedrun.tracks import DEFAULT, Track
+from speedrun.tracks import DEFAULT
 from speedrun.verbs.replay import document, parse_settings, report_interruption
 
 
@@ -74,13 +74,8 @@ def judged(job: Job, replayed: Replayed) -> Ablation | None:
     ablated = recognised(cohorts, {job.milestone.name: known})
     full = [cohort for cohort in cohorts if all(cohort is not one.cohort for one in ablated)]
     # all ran in one session: the plans need not be asked
-    found = ablations(full, ablated, main_target(job.track), job.track.target.final, sessions={})
+    found = ablations(full, ablated, job.track.target.val_loss, job.track.target.final, sessions={})
     return found[0] if found else None
-
-
-def main_target(track: Track) -> float | None:
-    """None on a track whose target is the anchor's own loss."""
-    return track.target.val_loss[0] if track.target.val_loss else None
 
 
 def show(found: Ablation | None, job: Job, replayed: Replayed) -> None:
