@@ -30,7 +30,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
-$(CORPUS): data/toy_language.py $(wildcard tools/speedrun/toy_*.py) | setup
+$(CORPUS): data/toy_language.py $(wildcard tools/speedrun/corpus/toy_*.py) | setup
 	@$(call QUIET,$(BIN)/python data/toy_language.py)
 
 speedrun: setup $(CORPUS)

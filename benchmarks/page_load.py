@@ -16,8 +16,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from rows_made import made_row
-from speedrun.archive_page import render
-from speedrun.claims import Row, Verdict
+from speedrun.audits.archive_page import render
+from speedrun.audits.claims import Row, Verdict
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 LOADED = "performance.getEntriesByType('navigation')[0].loadEventEnd"

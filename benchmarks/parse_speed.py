@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from logs_made import write_log
-from speedrun.logs import read_folder
+from speedrun.reading.logs import read_folder
 
 
 def measure(folder: Path, logs: int, steps: int) -> str:

@@ -23,9 +23,9 @@ from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
 
-from speedrun.documents import documents
-from speedrun.shards import read_meta
-from speedrun.tokenizers import cores, gpt2
+from speedrun.corpus.documents import documents
+from speedrun.corpus.shards import read_meta
+from speedrun.corpus.tokenizers import cores, gpt2
 
 SCRIPT = Path(__file__).resolve().parents[1] / "data" / "fineweb.py"
 BATCHES_A_CORE = 64

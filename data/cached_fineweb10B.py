@@ -19,11 +19,11 @@ except ModuleNotFoundError:
     print("cached_fineweb10B.py: run `make setup`, then .venv/bin/python data/cached_fineweb10B.py", file=sys.stderr)
     sys.exit(2)
 
-from speedrun.builds import STAGING, locked
+from speedrun.corpus.builds import STAGING, locked
+from speedrun.corpus.hub import HubFile, Listing, fetch, kept_listing
+from speedrun.corpus.shards import HEADER_BYTES, read_header, shard_name
 from speedrun.digests import Digests
 from speedrun.errors import UserError
-from speedrun.hub import HubFile, Listing, fetch, kept_listing
-from speedrun.shards import HEADER_BYTES, read_header, shard_name
 from typer import Argument, Option
 
 REPO = "kjj0/fineweb10B-gpt2"

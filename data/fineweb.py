@@ -24,14 +24,14 @@ except ModuleNotFoundError:
     print("fineweb.py: run `make setup`, then .venv/bin/python data/fineweb.py", file=sys.stderr)
     sys.exit(2)
 
-from speedrun.builds import Build, building, intact
+from speedrun.corpus.builds import Build, building, intact
+from speedrun.corpus.documents import documents, find_files
+from speedrun.corpus.hub import fetch, kept_listing
+from speedrun.corpus.shards import MOST_TOKENS, Meta, shard_name
+from speedrun.corpus.tokenizers import Batch, Cutter, batches, cores, encode_all
 from speedrun.digests import Digests
-from speedrun.documents import documents, find_files
 from speedrun.errors import UserError
-from speedrun.hub import fetch, kept_listing
 from speedrun.progress import bars
-from speedrun.shards import MOST_TOKENS, Meta, shard_name
-from speedrun.tokenizers import Batch, Cutter, batches, cores, encode_all
 from typer import Argument, Option
 
 if TYPE_CHECKING:

@@ -21,13 +21,13 @@ except ModuleNotFoundError:
     print("text.py: run `make setup`, then .venv/bin/python data/text.py", file=sys.stderr)
     sys.exit(2)
 
-from speedrun.builds import Build, building, intact
-from speedrun.corpora import Corpus, Plan, Split, joined, scan, texts
-from speedrun.documents import find_files
+from speedrun.corpus.builds import Build, building, intact
+from speedrun.corpus.corpora import Corpus, Plan, Split, joined, scan, texts
+from speedrun.corpus.documents import find_files
+from speedrun.corpus.shards import MOST_TOKENS, Meta, sha256_of, shard_name
+from speedrun.corpus.tokenizers import BYTES, Batch, Cutter, batches, characters, cores, encode_all
 from speedrun.errors import UserError
 from speedrun.progress import bars
-from speedrun.shards import MOST_TOKENS, Meta, sha256_of, shard_name
-from speedrun.tokenizers import BYTES, Batch, Cutter, batches, characters, cores, encode_all
 from typer import Argument, Option
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@
 
 Same arguments, same bytes, on every machine. The validation shard depends on --seed and --val-tokens alone, and
 meta.json states its floor: the loss that no honest model can beat. A call that is repeated with the same arguments
-does nothing. The language itself stands in tools/speedrun/toy_language.py.
+does nothing. The language itself stands in tools/speedrun/corpus/toy_language.py.
 """
 
 import sys
@@ -18,9 +18,9 @@ except ModuleNotFoundError:
     print("toy_language.py: run `make setup`, then .venv/bin/python data/toy_language.py", file=sys.stderr)
     sys.exit(2)
 
-from speedrun.builds import building, intact
+from speedrun.corpus.builds import building, intact
+from speedrun.corpus.shards import MOST_TOKENS, Floor, Meta, shard_name
 from speedrun.progress import bars
-from speedrun.shards import MOST_TOKENS, Floor, Meta, shard_name
 from typer import Option
 
 NAME = "toy_language"
@@ -36,7 +36,7 @@ def main(
 
     Example: python data/toy_language.py
     """
-    from speedrun.toy_language import fingerprint
+    from speedrun.corpus.toy_language import fingerprint
 
     folder = out or house.root() / "data" / NAME
     source = {
@@ -54,8 +54,8 @@ def main(
 
 def _make(folder: Path, source: dict, sizes: dict[str, int], seed: int) -> Meta:
     import numpy as np
-    from speedrun.toy_language import chunks, floor
-    from speedrun.toy_words import END_OF_TEXT, vocabulary
+    from speedrun.corpus.toy_language import chunks, floor
+    from speedrun.corpus.toy_words import END_OF_TEXT, vocabulary
 
     lowest = Floor(0.0, 0)
     with building(folder, NAME, source) as build, bars() as progress:

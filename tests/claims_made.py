@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from speedrun.archive import Archive
-from speedrun.claims import Claim
-from speedrun.logfile import LogFile, LoggedRun, Val
+from speedrun.audits.claims import Claim
+from speedrun.reading.archive import Archive
+from speedrun.reading.logfile import LogFile, LoggedRun, Val
 
 SAMPLE = Path(__file__).resolve().parents[2] / "shared" / "archive_sample"
 H100, H200 = "NVIDIA H100 80GB HBM3", "NVIDIA H200"

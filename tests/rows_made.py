@@ -5,8 +5,8 @@ import random
 import statistics
 from typing import Any
 
-from speedrun.claims import Claim, Evidence, EvidenceRun, Link, LinkedLog, LinkState, Row, Verdict
-from speedrun.logfile import LoggedRun, Val
+from speedrun.audits.claims import Claim, Evidence, EvidenceRun, Link, LinkedLog, LinkState, Row, Verdict
+from speedrun.reading.logfile import LoggedRun, Val
 
 
 def made_run(

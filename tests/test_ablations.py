@@ -10,13 +10,13 @@ import pytest
 from logs_made import make_log, write_log, write_milestone, write_track
 from scipy.stats import ttest_ind
 from speedrun import house
-from speedrun.ablation_markdown import sheet
-from speedrun.ablations import Ablation, ablations, switches
+from speedrun.board.ablation_markdown import sheet
+from speedrun.board.ablations import Ablation, ablations, switches
+from speedrun.board.ranking import Table
 from speedrun.cli import run_verb
 from speedrun.errors import UserError
 from speedrun.milestones import all_milestones, load_milestone
-from speedrun.ranking import Table
-from speedrun.torchrun import Ended
+from speedrun.replay.torchrun import Ended
 from speedrun.verbs.leaderboard import judge
 from standin import SCRIPT, make_house, start_verb, wait_for_line
 
@@ -258,7 +258,7 @@ def trained(tmp_path, monkeypatch) -> list[tuple[str, str]]:
         (cwd / flags["log_file"]).write_text(log)
         return Ended(0, None, {}, "")
 
-    monkeypatch.setattr("speedrun.replaying.run_script", run_script)
+    monkeypatch.setattr("speedrun.replay.replaying.run_script", run_script)
     return order
 
 

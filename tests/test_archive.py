@@ -10,9 +10,9 @@ from time import sleep
 import pytest
 from archive_made import SAMPLE, needs_sample, source_first, steps
 from logs_made import write_log
-from speedrun import archive, log_cache
-from speedrun.archive import SETTLED_NS, read_archive, read_files
 from speedrun.errors import UserError
+from speedrun.reading import archive, log_cache
+from speedrun.reading.archive import SETTLED_NS, read_archive, read_files
 
 SETTLED = 2 * SETTLED_NS / 1e9  # seconds after which a file is old enough to be kept
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from chromium import in_browser, launched, opening
 from rows_made import made_evidence, made_row, made_run
-from speedrun import archive_data, archive_standing
-from speedrun.archive_page import render
-from speedrun.claims import Link, LinkState, Verdict
+from speedrun.audits import archive_data, archive_standing
+from speedrun.audits.archive_page import render
+from speedrun.audits.claims import Link, LinkState, Verdict
 from speedrun.cli import run_verb
 from speedrun.page_shell import embedded
 

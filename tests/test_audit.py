@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 from claims_made import FOLDER, SAMPLE, log_text, made_archive, made_claim, made_logs, made_run, write_archive
-from speedrun.audit import Exemption, audit, exemption_of, load_exemptions, time_off
-from speedrun.claims import Row, Verdict
+from speedrun.audits.audit import Exemption, audit, exemption_of, load_exemptions, time_off
+from speedrun.audits.claims import Row, Verdict
 from speedrun.cli import run_verb
 from speedrun.errors import UserError
-from speedrun.logfile import LogFile
+from speedrun.reading.logfile import LogFile
 
 PASS = [3.2781, 3.2779, 3.2785, 3.2776, 3.2788]  # p < 0.01
 NEAR = [3.2781, 3.2819, 3.2785, 3.2796, 3.2802]  # p > 0.01, mean below 3.28
@@ -345,8 +345,8 @@ def test_pipes_in_cells_and_file_names(tmp_path, capsys):
 def sample() -> dict[tuple[int, int], Row]:
     if not SAMPLE.is_dir():
         pytest.skip(f"{SAMPLE} is absent")
-    from speedrun.archive import read_archive
-    from speedrun.record_tables import read_tables
+    from speedrun.audits.record_tables import read_tables
+    from speedrun.reading.archive import read_archive
 
     rows = audit(read_archive(SAMPLE, cache=False), read_tables(SAMPLE).claims, load_exemptions(None))
     assert len(rows) == 155
@@ -354,7 +354,7 @@ def sample() -> dict[tuple[int, int], Row]:
 
 
 def test_every_shipped_exemption_is_of_a_row_and_in_its_words(sample):
-    from speedrun.record_tables import read_tables
+    from speedrun.audits.record_tables import read_tables
 
     claims = read_tables(SAMPLE).claims
     for one in load_exemptions(None):

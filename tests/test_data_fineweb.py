@@ -11,8 +11,8 @@ import pytest
 from data_scripts import SHARED, environment, gpt2_environment, interruptible, refused, run, shards, start
 from hub_standin import Hub
 from pyarrow import parquet
-from speedrun.documents import documents
-from speedrun.shards import Meta, check_shard, decoder, read_meta, read_tokens, shard_name
+from speedrun.corpus.documents import documents
+from speedrun.corpus.shards import Meta, check_shard, decoder, read_meta, read_tokens, shard_name
 
 SCRIPT = "fineweb.py"
 SHARD_TOKENS = 100_000

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from data_scripts import environment, interruptible, refused, run, shards, start
 from hub_standin import Hub
-from speedrun.shards import write_shard
+from speedrun.corpus.shards import write_shard
 
 SCRIPT, REPO = "cached_fineweb10B.py", "kjj0/fineweb10B-gpt2"
 

@@ -17,11 +17,11 @@ from data_scripts import HOUSE, SHARED, gpt2_environment, interruptible, refused
 from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
-from speedrun import tokenizers
-from speedrun.corpora import held_out
-from speedrun.documents import documents
-from speedrun.shards import Meta, check_shard, decoder, read_meta, read_tokens
-from speedrun.tokenizers import Cutter, encoder, pieces
+from speedrun.corpus import tokenizers
+from speedrun.corpus.corpora import held_out
+from speedrun.corpus.documents import documents
+from speedrun.corpus.shards import Meta, check_shard, decoder, read_meta, read_tokens
+from speedrun.corpus.tokenizers import Cutter, encoder, pieces
 
 
 def write_lines(path: Path, texts: list[str]) -> Path:

@@ -8,8 +8,8 @@ from archive_made import HEADER, LINE, PROGRAM, RECORDS, needs_sample, source_fi
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from logs_made import make_log
-from speedrun.dialects import read_file
-from speedrun.logfile import LogFile, LoggedRun, Val
+from speedrun.reading.dialects import read_file
+from speedrun.reading.logfile import LogFile, LoggedRun, Val
 
 TRACK_1, TRACK_2, TRACK_3 = "track_1_short", "track_2_medium", "track_3_optimization/results"
 TRUNCATED = f"{TRACK_1}/2026-01-30_MimeticValueOutput/runs/6037e443-df16-4eeb-ba71-282b5f7096d0.txt"

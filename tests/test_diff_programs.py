@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from logs_made import make_log
 from programs_made import MARKER, PROGRAM
-from speedrun.diff_wording import size_rows
 from speedrun.errors import UserError
 from speedrun.milestones import all_milestones
-from speedrun.model_facts import condensed
-from speedrun.program_facts import NOT_RUN, Facts, asking
-from speedrun.program_source import Program, resolve
-from speedrun.word_diff import compare, schedule_words
+from speedrun.study.diff_wording import size_rows
+from speedrun.study.model_facts import condensed
+from speedrun.study.program_facts import NOT_RUN, Facts, asking
+from speedrun.study.program_source import Program, resolve
+from speedrun.study.word_diff import compare, schedule_words
 
 HOUSE = Path(__file__).resolve().parents[1]
 
@@ -214,9 +214,9 @@ def test_a_small_difference_is_not_rounded_away(facts):
 def test_facts_are_kept_and_a_tampered_entry_counts_for_nothing(facts, cache, monkeypatch):
     entries = {path: path.read_text() for path in cache.glob("speedrun/facts/*.json")}
     assert len(entries) >= 3
-    monkeypatch.setattr("speedrun.program_facts._start", lambda command: pytest.fail("it was asked again"))
+    monkeypatch.setattr("speedrun.study.program_facts._start", lambda command: pytest.fail("it was asked again"))
     assert asked(resolve("03")) == [facts[1]]
-    monkeypatch.setattr("speedrun.program_facts._start", lambda command: None)
+    monkeypatch.setattr("speedrun.study.program_facts._start", lambda command: None)
     number = str(facts[1].parameters)
     for change in (lambda text: text.replace(number, "7"), lambda text: text[:50], lambda text: "[1]", lambda text: ""):
         for path, text in entries.items():

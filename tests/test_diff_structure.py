@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs_made import PROGRAM, UNKNOWN
-from speedrun.code_units import units
-from speedrun.hyperparameter_diff import changes, hyperparameters
-from speedrun.line_diff import Comparison, compare, emphasis
-from speedrun.milestone_diff import assemble
-from speedrun.program_source import SourceFile, resolve
+from speedrun.study.code_units import units
+from speedrun.study.hyperparameter_diff import changes, hyperparameters
+from speedrun.study.line_diff import Comparison, compare, emphasis
+from speedrun.study.milestone_diff import assemble
+from speedrun.study.program_source import SourceFile, resolve
 
 HISTORY = Path(__file__).resolve().parents[1] / "history"
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 from claims_made import FOLDER, H100, H200, made_archive, made_claim, made_file, made_logs, made_run
-from speedrun.claims import Link, LinkState
-from speedrun.evidence import Found, gather
-from speedrun.logfile import LogFile, Val
-from speedrun.record_links import find_link
+from speedrun.audits.claims import Link, LinkState
+from speedrun.audits.evidence import Found, gather
+from speedrun.audits.record_links import find_link
+from speedrun.reading.logfile import LogFile, Val
 
 RESULTS = "records/track_3_optimization/results"
 
@@ -175,7 +175,7 @@ def test_another_kind_of_hardware_is_linked(collect):
 
 @pytest.mark.parametrize(("gpu", "matches"), [(H100, True), (H200, False), ("NVIDIA GH200", False), (None, False)])
 def test_which_gpu_was_claimed(gpu, matches):
-    from speedrun.record_cohorts import on_claimed_hardware
+    from speedrun.audits.record_cohorts import on_claimed_hardware
 
     assert on_claimed_hardware(made_claim(), gpu, 8) is matches
     assert not on_claimed_hardware(made_claim(), gpu, 7)

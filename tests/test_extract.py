@@ -11,9 +11,9 @@ from pathlib import Path
 import git
 import pytest
 from logs_made import write_log
-from speedrun import snapshot_files, snapshots
 from speedrun.cli import run_verb
-from speedrun.programs import ProgramFile
+from speedrun.reading.programs import ProgramFile
+from speedrun.study import snapshot_files, snapshots
 
 SAMPLE = Path(__file__).resolve().parents[2] / "shared" / "archive_sample"
 needs_sample = pytest.mark.skipif(not SAMPLE.is_dir(), reason="the sample of the public archive is not on this machine")
@@ -287,7 +287,7 @@ def test_a_shallow_clone_says_so(clone, here, capsys):
 
 
 def test_a_file_too_large_is_refused(clone, here, capsys, monkeypatch):
-    monkeypatch.setattr("speedrun.git_programs.MAX_BYTES", 5)
+    monkeypatch.setattr("speedrun.study.git_programs.MAX_BYTES", 5)
     assert extract("--repo", "clone", "--path", "train_gpt2.py", "--to", "out") == 2
     assert "at most 5" in capsys.readouterr().err
 

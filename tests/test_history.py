@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from logs_made import PROGRAM, write_log, write_milestone, write_track
 from markdown_it import MarkdownIt
+from speedrun.board.history_table import NO_SCRIPT, changed_lines, ranges, read_history, read_published, table
+from speedrun.board.ladder_picture import WIDTH, draw
 from speedrun.cli import run_verb
 from speedrun.errors import UserError
-from speedrun.history_table import NO_SCRIPT, changed_lines, ranges, read_history, read_published, table
-from speedrun.ladder_picture import WIDTH, draw
 from speedrun.milestones import LIVE, all_milestones
 from speedrun.verbs.leaderboard import judge
 

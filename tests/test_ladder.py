@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from logs_made import PROGRAM, sha256, write_log, write_milestone, write_track
 from scipy.stats import ttest_ind
+from speedrun.board.ladder import Climb, Gain, Ladder, ladder
+from speedrun.board.ladder_markdown import p_text, sheets, verdict
+from speedrun.board.ranking import Table
 from speedrun.cli import run_verb
 from speedrun.inference import Ratio, speedup
-from speedrun.ladder import Climb, Gain, Ladder, ladder
-from speedrun.ladder_markdown import p_text, sheets, verdict
-from speedrun.logs import read_log
-from speedrun.ranking import Table
+from speedrun.reading.logs import read_log
 from speedrun.verbs.leaderboard import judge
 
 SEEDS = (1, 2, 3, 4)

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 from logs_made import FLOOR, write_log, write_milestone, write_track
+from speedrun.board.cohorts import group
+from speedrun.board.figures import seconds, seconds_spread, tokens
+from speedrun.board.floor import LUCK
+from speedrun.board.markdown import escape, splice
+from speedrun.board.ranking import Board, rank
 from speedrun.cli import run_verb
-from speedrun.cohorts import group
-from speedrun.figures import seconds, seconds_spread, tokens
-from speedrun.floor import LUCK
 from speedrun.inference import spread
-from speedrun.logs import read_log
-from speedrun.markdown import escape, splice
-from speedrun.ranking import Board, rank
+from speedrun.reading.logs import read_log
 from speedrun.tracks import load_track
 
 H100 = {"gpu": "NVIDIA H100", "gpu_count": 8, "cpu": "Intel Xeon", "cores": 208}

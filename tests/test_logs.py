@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from logs_made import make_log, sha256, write_log
-from speedrun.logs import LogError, match_step, parse_log, printable, read_folder, read_log
-from speedrun.runs import Run
+from speedrun.reading.logs import LogError, match_step, parse_log, printable, read_folder, read_log
+from speedrun.reading.runs import Run
 
 HERE = Path("log.txt")
 VALID = make_log(planned=20, every=5).encode()

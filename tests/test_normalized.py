@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from logs_made import PROGRAM, write_log, write_milestone, write_track
+from speedrun.board.normalized import across, normalized
+from speedrun.board.ranking import Board
 from speedrun.cli import run_verb
 from speedrun.inference import bootstrap_ratio
-from speedrun.normalized import across, normalized
-from speedrun.ranking import Board
 from speedrun.verbs.leaderboard import judge
 
 H100 = {"gpu": "NVIDIA H100", "gpu_count": 8, "cpu": "Intel Xeon", "cores": 208}

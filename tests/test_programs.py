@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from logs_made import PROGRAM as OWN_PROGRAM
 from logs_made import make_log
-from speedrun.dialects import read_file
-from speedrun.programs import MAIN, embedded, separators, split
+from speedrun.reading.dialects import read_file
+from speedrun.reading.programs import MAIN, embedded, separators, split
 
 DASHES = b"-" * 40
 

@@ -7,8 +7,8 @@ import pytest
 from claims_made import HEADINGS, SAMPLE, write_archive
 from hypothesis import given
 from hypothesis import strategies as st
-from speedrun.claims import Claim
-from speedrun.record_tables import Tables, log_link, plain, read_tables
+from speedrun.audits.claims import Claim
+from speedrun.audits.record_tables import Tables, log_link, plain, read_tables
 
 TRACK_3 = "| # | Steps to 3.28 | Evidence | Description | Date | Log | Contributors |\n| - | - | - | - | - | - | - |\n"
 

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from speedrun.logs import read_log
-from speedrun.notes import documents
+from speedrun.board.notes import documents
+from speedrun.reading.logs import read_log
 from speedrun.tracks import load_track
 from speedrun.verbs.leaderboard import judge
 

@@ -13,9 +13,9 @@ import pytest
 from logs_made import write_log
 from rich.console import Console
 from speedrun.cli import run_verb
-from speedrun.following import Bars, Follower
-from speedrun.logs import read_log
-from speedrun.plans import revisions, sessions
+from speedrun.reading.logs import read_log
+from speedrun.replay.following import Bars, Follower
+from speedrun.replay.plans import revisions, sessions
 from standin import make_house, none_left_with, start_verb, verb, wait_for_line
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")

@@ -10,8 +10,7 @@ import pytest
 from data_scripts import SHARED
 from hypothesis import given
 from hypothesis import strategies as st
-from speedrun.errors import UserError
-from speedrun.shards import (
+from speedrun.corpus.shards import (
     Floor,
     Meta,
     ShardInfo,
@@ -24,7 +23,8 @@ from speedrun.shards import (
     write_meta,
     write_shard,
 )
-from speedrun.tokenizers import BYTES, encoder
+from speedrun.corpus.tokenizers import BYTES, encoder
+from speedrun.errors import UserError
 
 
 def damaged(path: Path, offset: int, data: bytes) -> Path:

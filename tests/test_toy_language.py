@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 from data_scripts import HOUSE, interruptible, refused, run, shards, start
 from ngrams import cross_entropy
-from speedrun import toy_words
-from speedrun.shards import check_shard, decoder, read_meta, read_tokens
-from speedrun.toy_chances import TOTAL, Impossible, Reader, apportion, mixed
-from speedrun.toy_language import chunks, floor, log_probability, next_token_distribution, sample
-from speedrun.toy_words import END_OF_TEXT, vocabulary
+from speedrun.corpus import toy_words
+from speedrun.corpus.shards import check_shard, decoder, read_meta, read_tokens
+from speedrun.corpus.toy_chances import TOTAL, Impossible, Reader, apportion, mixed
+from speedrun.corpus.toy_language import chunks, floor, log_probability, next_token_distribution, sample
+from speedrun.corpus.toy_words import END_OF_TEXT, vocabulary
 
 WOMEN, MEN = set(toy_words.WOMEN.split()), set(toy_words.MEN.split())
 SMALL = "fb6e0b9d84012e460dd16b82e3f612ee03d78c550210864f759d76143960ccab"  # sha256 of 50,000 tokens, train, seed 1
@@ -325,7 +325,7 @@ def test_n_gram_probabilities_sum_to_one() -> None:
 
 def test_a_text_is_the_same_in_every_process_and_version() -> None:
     program = (
-        "import hashlib; from speedrun.toy_language import sample;"
+        "import hashlib; from speedrun.corpus.toy_language import sample;"
         "print(hashlib.sha256(sample('train', 1, 50_000).astype('<u2').tobytes()).hexdigest())"
     )
     for hash_seed in ("0", "1", "random"):

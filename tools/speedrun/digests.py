@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from speedrun.corpus.shards import sha256_of
 from speedrun.files import write_text
 from speedrun.progress import bars
-from speedrun.shards import sha256_of
 
 
 class Digests:

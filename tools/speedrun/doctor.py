@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from speedrun import house
+from speedrun.corpus.shards import read_header
 from speedrun.errors import UserError
 from speedrun.machine import Machine, look
 from speedrun.milestones import Milestone, all_milestones
-from speedrun.shards import read_header
 from speedrun.tracks import DEFAULT, OFFICIAL, Track, all_tracks
 
 

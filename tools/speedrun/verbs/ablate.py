@@ -7,14 +7,14 @@ from typing import Annotated, Any
 import typer
 
 from speedrun import house
-from speedrun.ablations import Ablation, Variant, Worth, ablations, recognised, switches
-from speedrun.cohorts import group
+from speedrun.board.ablations import Ablation, Variant, Worth, ablations, recognised, switches
+from speedrun.board.cohorts import group
 from speedrun.errors import UserError
-from speedrun.following import display
 from speedrun.inference import spread
 from speedrun.milestones import FILE, Milestone, load_milestone
-from speedrun.replaying import Job, Replayed, prepare, replay
-from speedrun.torchrun import signals_interrupt
+from speedrun.replay.following import display
+from speedrun.replay.replaying import Job, Replayed, prepare, replay
+from speedrun.replay.torchrun import signals_interrupt
 from speedrun.tracks import DEFAULT
 from speedrun.verbs.replay import document, parse_settings, report_interruption
 
@@ -81,8 +81,8 @@ def judged(job: Job, replayed: Replayed) -> Ablation | None:
 def show(found: Ablation | None, job: Job, replayed: Replayed) -> None:
     from rich.console import Console
 
-    from speedrun.ablation_markdown import CAPTION, sheet, without_steps
-    from speedrun.terminal import grid
+    from speedrun.board.ablation_markdown import CAPTION, sheet, without_steps
+    from speedrun.board.terminal import grid
 
     console = Console(highlight=False)
     if found:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from speedrun.claims import Claim, Evidence, Row
+from speedrun.audits.claims import Claim, Evidence, Row
 from speedrun.errors import YES, UserError
-from speedrun.logs import printable
+from speedrun.reading.logs import printable
 
 if TYPE_CHECKING:
-    from speedrun.archive import Archive
+    from speedrun.reading.archive import Archive
 
 MOST_PROBLEMS = 10  # named one by one on standard error
 
@@ -37,8 +37,8 @@ def main(
 
     Example: speedrun audit modded-nanogpt --record 64
     """
-    from speedrun.audit import audit, load_exemptions
-    from speedrun.record_tables import read_tables
+    from speedrun.audits.audit import audit, load_exemptions
+    from speedrun.audits.record_tables import read_tables
 
     if not archive.is_dir():
         raise UserError(f"{printable(archive)}: no such folder; name a clone or copy of a speedrun archive")
@@ -55,7 +55,7 @@ def main(
 
 
 def _read(top: Path) -> "Archive":
-    from speedrun.archive import read_archive
+    from speedrun.reading.archive import read_archive
 
     if not sys.stderr.isatty():
         return read_archive(top)
@@ -100,7 +100,7 @@ def _tell(problems: Sequence[str]) -> None:
 def _show(rows: Sequence[Row], alone: bool) -> None:
     from rich.console import Console
 
-    from speedrun.audit_text import show_row, show_tables
+    from speedrun.audits.audit_text import show_row, show_tables
 
     console = Console(highlight=False)
     if not alone:

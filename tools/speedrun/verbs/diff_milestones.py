@@ -11,12 +11,12 @@ import typer
 from speedrun import house
 from speedrun.errors import UserError
 from speedrun.files import write_text
-from speedrun.logs import printable
 from speedrun.milestones import all_milestones
+from speedrun.reading.logs import printable
 
 if TYPE_CHECKING:
-    from speedrun.milestone_diff import Diff
-    from speedrun.ranking import Board
+    from speedrun.board.ranking import Board
+    from speedrun.study.milestone_diff import Diff
 
 PARTS = ("words", "structure", "lines", "worth")  # as milestone_diff.PARTS, which --help need not load
 
@@ -63,11 +63,11 @@ def main(
         raise UserError("--unified or --side-by-side, not both")
     diff = _made(programs, PARTS if html else parts, repo, run)
     if html is not None:
-        from speedrun.diff_page import render
+        from speedrun.study.diff_page import render
 
         write_text(html, render(diff))
     if as_json:
-        from speedrun.milestone_diff import document
+        from speedrun.study.milestone_diff import document
 
         print(json.dumps(document(diff, parts)))
     elif html is not None:
@@ -75,7 +75,7 @@ def main(
     else:
         from rich.console import Console
 
-        from speedrun.diff_terminal import WIDE, show
+        from speedrun.study.diff_terminal import WIDE, show
 
         console = Console(highlight=False)
         show(console, diff, parts, side_by_side or (console.width >= WIDE and not unified), comments)
@@ -91,8 +91,8 @@ def _parts(chosen: Sequence[str]) -> tuple[str, ...]:
 
 
 def _made(names: Sequence[str], parts: Sequence[str], repo: Path | None, run: bool) -> "Diff":
-    from speedrun.diffing import diffs
-    from speedrun.program_source import resolve
+    from speedrun.study.diffing import diffs
+    from speedrun.study.program_source import resolve
 
     before, after = (resolve(name, repo) for name in names)
     return diffs([(before, after)], run, parts, _boards)[0]
@@ -107,10 +107,10 @@ def _boards() -> "list[Board]":
 
 def _write_history(folder: Path) -> None:
     """A page a neighbouring pair, then the live script where it differs from the last milestone."""
-    from speedrun.diff_history import pages
-    from speedrun.diffing import diffs
     from speedrun.milestones import LIVE
-    from speedrun.program_source import of_milestone
+    from speedrun.study.diff_history import pages
+    from speedrun.study.diffing import diffs
+    from speedrun.study.program_source import of_milestone
 
     programs = [of_milestone(milestone) for milestone in all_milestones()]
     if len(programs) > 1 and programs[-1].milestone and programs[-1].milestone.name == LIVE:

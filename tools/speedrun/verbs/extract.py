@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from speedrun.errors import NO, YES, UserError
-from speedrun.logs import printable
+from speedrun.reading.logs import printable
 
 if TYPE_CHECKING:
-    from speedrun.claims import Claim
-    from speedrun.snapshots import Snapshot
+    from speedrun.audits.claims import Claim
+    from speedrun.study.snapshots import Snapshot
 
 GOES_WITH = {"--repo": {"--path", "--rev"}, "--archive": {"--record", "--all", "--track"}, "--log": set()}
 
@@ -40,7 +40,7 @@ def main(
 
     Example: speedrun extract --archive CLONE --all --track 1 --to programs
     """
-    from speedrun import snapshot_files, snapshots
+    from speedrun.study import snapshot_files, snapshots
 
     sources = {"--repo": repo, "--archive": archive, "--log": log}
     details = {"--rev": rev, "--path": path, "--record": record, "--all": every or None, "--track": track}
@@ -76,7 +76,7 @@ def _check_call(sources: set[str], details: set[str]) -> None:
 
 
 def _of_log(log: Path, to: Path) -> "tuple[dict[Path, Snapshot], list[str]]":
-    from speedrun.snapshots import NoProgram, from_log
+    from speedrun.study.snapshots import NoProgram, from_log
 
     try:
         return {to: from_log(log)}, []
@@ -88,8 +88,8 @@ def _of_archive(
     archive: Path, record: int | None, track: int | None, to: Path
 ) -> "tuple[dict[Path, Snapshot], list[str]]":
     """The snapshots by the folders that they go to, and a line for each problem."""
-    from speedrun.record_tables import read_tables
-    from speedrun.snapshots import from_archive
+    from speedrun.audits.record_tables import read_tables
+    from speedrun.study.snapshots import from_archive
 
     if not archive.is_dir():
         raise UserError(f"{printable(archive)}: no such folder (a URL is cloned first: git clone URL)")

@@ -8,16 +8,16 @@ from typing import Annotated, Any
 import typer
 
 from speedrun import house
-from speedrun.ablations import Ablated, switches
+from speedrun.board.ablations import Ablated, switches
+from speedrun.board.ladder import Rung, gain_data, ladder
+from speedrun.board.normalized import Across, across
+from speedrun.board.ranking import Board, Entry, Table, rank
 from speedrun.errors import NO, YES, UserError
 from speedrun.files import write_text
-from speedrun.ladder import Rung, gain_data, ladder
-from speedrun.logs import printable, read_logs
 from speedrun.milestones import all_milestones
-from speedrun.normalized import Across, across
-from speedrun.plans import revisions, sessions
-from speedrun.ranking import Board, Entry, Table, rank
-from speedrun.runs import Run
+from speedrun.reading.logs import printable, read_logs
+from speedrun.reading.runs import Run
+from speedrun.replay.plans import revisions, sessions
 from speedrun.tracks import all_tracks, load_track
 
 PAGE, ARCHIVE_PAGE = "site/leaderboard.html", "site/archive.html"
@@ -49,7 +49,7 @@ def main(
     if archive is not None:
         if source or track or check:
             raise UserError("--archive shows an archive's own tables: give it no option but --page and --json")
-        from speedrun.archive_report import report
+        from speedrun.audits.archive_report import report
 
         return report(archive, page or (None if as_json else house.root() / ARCHIVE_PAGE), as_json)
     sources = source or ["records"]
@@ -66,7 +66,7 @@ def main(
     else:
         _show(boards, sources)
         if whole:
-            from speedrun.notes import documents
+            from speedrun.board.notes import documents
 
             for document in documents(boards):
                 if document.new != document.old:
@@ -109,7 +109,7 @@ def _places(sources: list[str]) -> list[Path]:
 
 
 def _check(boards: list[Board]) -> int:
-    from speedrun.notes import documents
+    from speedrun.board.notes import documents
 
     found = documents(boards)
     old = [str(document.path.relative_to(house.root())) for document in found if document.old != document.new]
@@ -123,7 +123,7 @@ def _check(boards: list[Board]) -> int:
 def _show(boards: list[Board], sources: list[str]) -> None:
     from rich.console import Console
 
-    from speedrun.terminal import show_boards
+    from speedrun.board.terminal import show_boards
 
     if any(board.tables or board.problems for board in boards):
         show_boards(Console(highlight=False), boards)
@@ -132,7 +132,7 @@ def _show(boards: list[Board], sources: list[str]) -> None:
 
 
 def _write_page(place: Path, boards: list[Board]) -> None:
-    from speedrun.page import render
+    from speedrun.board.page import render
 
     write_text(place, render(boards))
 

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from speedrun.archive import read_files
 from speedrun.errors import NO, YES, UserError
-from speedrun.logfile import LogFile, LoggedRun
-from speedrun.logs import printable
+from speedrun.reading.archive import read_files
+from speedrun.reading.logfile import LogFile, LoggedRun
+from speedrun.reading.logs import printable
 
 
 def main(
@@ -95,7 +95,7 @@ def final_val_loss(run: LoggedRun) -> float | None:
 
 def _write_program(log: Path, folder: Path) -> None:
     from speedrun.files import whole_file
-    from speedrun.programs import embedded, split
+    from speedrun.reading.programs import embedded, split
 
     program = embedded(log.read_bytes())
     if program is None:
@@ -111,7 +111,7 @@ def _write_program(log: Path, folder: Path) -> None:
 
 
 def show(files: list[LogFile], alone: bool) -> None:
-    from speedrun.log_tables import show_file, show_files
+    from speedrun.reading.log_tables import show_file, show_files
 
     if alone:
         show_file(files[0])

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from speedrun import house
-from speedrun.cohorts import met_at
+from speedrun.board.cohorts import met_at
 from speedrun.errors import UserError
-from speedrun.following import Display, display
-from speedrun.plans import Plan
-from speedrun.replaying import Done, Replayed, prepare, replay
-from speedrun.torchrun import signals_interrupt
+from speedrun.replay.following import Display, display
+from speedrun.replay.plans import Plan
+from speedrun.replay.replaying import Done, Replayed, prepare, replay
+from speedrun.replay.torchrun import signals_interrupt
 from speedrun.tracks import DEFAULT, Track
 
 OURS = ("seed", "run_id", "log_file", "track")  # flags of a script that replay itself sets for each run

@@ -1,0 +1,1 @@
+"""A public archive held against its claims: record tables, evidence, verdicts, and the page of them."""

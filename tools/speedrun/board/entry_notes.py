@@ -1,0 +1,37 @@
+"""What a milestone's name does not say of its row: whose program it is, and how it differs from its namesakes."""
+
+from collections.abc import Mapping, Sequence
+
+from speedrun.board.cohorts import Cohort
+from speedrun.reading.logs import printable
+
+
+def note(cohort: Cohort, namesakes: Sequence[Cohort], frozen: Mapping[str, str], revision: int | None) -> str:
+    """What the milestone's name does not say: whose program it is, and how it differs from its namesakes."""
+    notes = []
+    same = [name for name, sha256 in frozen.items() if sha256 == cohort.code_sha256 and name != cohort.milestone]
+    if same:
+        notes.append(f"same program as {same[0]}")
+    elif revision is not None:
+        notes.append(f"revision {revision}")
+    elif frozen.get(cohort.milestone, cohort.code_sha256) != cohort.code_sha256:
+        notes.append(f"other program: {cohort.code_sha256[:8]}")
+    elif cohort.milestone not in frozen and len({c.code_sha256 for c in namesakes}) > 1:
+        notes.append(f"program {cohort.code_sha256[:8]}")
+    alike = [c for c in namesakes if c.code_sha256 == cohort.code_sha256]  # another program tells enough by itself
+    fields = [c.fields for c in alike]
+    names = sorted({name for table in fields for name in table} - {"num_iterations"})
+    own = cohort.fields
+    differing = [name for name in names if name in own and any(t.get(name) != own[name] for t in fields)]
+    if differing:
+        notes.append(listed([printable(f"{name}={own[name]}")[:40] for name in differing]))
+    if len({c.planned_steps for c in alike}) > 1:
+        notes.append(f"{cohort.planned_steps:,} steps")
+    if len({c.train_sha256 for c in alike}) > 1:
+        notes.append(f"trained on {','.join(cohort.train_sha256)[:8]}")
+    return "; ".join(notes)
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

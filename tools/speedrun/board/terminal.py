@@ -1,0 +1,63 @@
+"""The boards as tables in a terminal of 80 columns or more; names out of logs are never taken for markup."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from speedrun.board import figures
+from speedrun.board.figures import Sheet
+from speedrun.board.normalized import across
+from speedrun.board.ranking import Board
+
+LEFT = ("milestone", "log", "state", "hardware")
+
+
+def show_boards(console: Console, boards: Sequence[Board]) -> None:
+    roomy = console.width >= 120
+    for board in boards:
+        if not board.tables and not board.problems:
+            continue
+        console.print(Text(board.track.title, style="bold"), Text(f"({board.track.name})", style="dim"))
+        console.print(Text(f"Target: {figures.target_line(board)}"))
+        for table in filter(lambda table: table.entries, board.tables):
+            console.print()
+            console.print(Text(table.hardware, style="cyan"))
+            console.print(grid(figures.sheet(table, board.track.data.floor), roomy))
+            more = figures.further(table)
+            if more:
+                console.print()
+                console.print(grid(more, roomy))
+            console.print()
+            for remark in figures.remarks(board, table):
+                console.print(Text(remark, style="dim"))
+        _show_across(console, board, roomy)
+        for problem in board.problems:
+            console.print(Text(f"! {problem}", style="yellow"))
+        console.print()
+
+
+def _show_across(console: Console, board: Board, roomy: bool) -> None:
+    for one in across(board):
+        console.print()
+        console.print(Text("Across machines: anchor-normalized time", style="cyan"))
+        if one.rows:
+            console.print(grid(figures.across(one), roomy))
+        console.print()
+        for remark in figures.across_remarks(board, one):
+            console.print(Text(remark, style="dim"))
+
+
+def grid(sheet: Sheet, roomy: bool = True) -> RichTable:
+    """Not `roomy`: brief figures, for 80 columns. Numbers never wrap, names do."""
+    table = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    for heading in sheet.headings:
+        if heading in LEFT:
+            table.add_column(heading, overflow="fold", min_width=12)
+        else:
+            table.add_column(heading if roomy else heading.replace(" ", "\n", 1), justify="right", no_wrap=True)
+    for row in sheet.rows:
+        table.add_row(*(Text(cell.full if roomy else cell.brief) for cell in row))
+    return table

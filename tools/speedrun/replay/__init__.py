@@ -1,0 +1,1 @@
+"""Starting milestones on a track, following them, and keeping what they logged."""
