@@ -81,3 +81,16 @@ def test_how_a_command_ends(error: BaseException, code: int, line: str, capsys: 
 
     assert run("x", command, []) == code
     assert capsys.readouterr() == ("", line)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["replay", "--help"]])
+def test_a_reader_that_left_is_no_error(arguments: list[str]) -> None:
+    """As in `speedrun --help | head -1`: here the reader is gone before the first byte."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "speedrun.cli", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=HOUSE
+    )
+    assert process.stdout and process.stderr
+    process.stdout.close()
+    said = process.stderr.read().decode()
+    process.wait(timeout=60)
+    assert said == ""

@@ -61,11 +61,16 @@ def run(name: str, function: Callable[..., int | None], arguments: list[str] | N
         return fail(name, f"{error.format_message().rstrip('.')}; see {name} --help")
     except UserError as error:
         return fail(name, error)
-    except BrokenPipeError:  # the reader of our output left, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return YES
+    except BrokenPipeError:
+        return reader_left()
     except OSError as error:
         return fail(name, f"{error.filename or 'writing'}: {error.strerror or error}")
+
+
+def reader_left() -> int:
+    """As `head` does: no more output, and nobody who could be told."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return YES
 
 
 def run_verb(verb: str, name: str, arguments: list[str] | None = None) -> int:
@@ -86,8 +91,11 @@ def tool(verb: str) -> None:
 def main() -> None:
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in {"-h", "--help"}:
-        print("usage: speedrun VERB ...    (each verb has --help with an example)\n")
-        print("\n".join(f"  {verb:<16} {what}" for verb, what in VERBS.items()))
+        try:
+            print("usage: speedrun VERB ...    (each verb has --help with an example)\n")
+            print("\n".join(f"  {verb:<16} {what}" for verb, what in VERBS.items()), flush=True)
+        except BrokenPipeError:
+            sys.exit(reader_left())
         sys.exit(YES if arguments else WRONG_CALL)
     verb = ALIASES.get(arguments[0], arguments[0])
     if verb not in VERBS:
