@@ -13,6 +13,7 @@ import pytest
 from logs_made import write_log
 from rich.console import Console
 from speedrun.cli import run_verb
+from speedrun.machine import cpu_fact
 from speedrun.reading.logs import read_log
 from speedrun.replay.following import Bars, Follower
 from speedrun.replay.plans import revisions, sessions
@@ -137,6 +138,8 @@ def test_a_technique_that_is_turned_off_stands_in_flags_plan_and_name(root):
     assert plan["flags"]["mode"] == "none" and plan["flags"]["val_every"] == 1  # in spite of --set
     folder = root / "runs" / plan["plan"]
     assert json.loads((folder / "plan.json").read_text())["without"] == ["care", "luck"]
+    silicon = json.loads((folder / "plan.json").read_text())["silicon"]
+    assert silicon is None or cpu_fact("model") in silicon  # Linux tells, other systems do not
     run = read_log(folder / "seed_1.txt")
     assert run.header.hyperparameters["mode"] == "none" and len(run.val) == 5
 

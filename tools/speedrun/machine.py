@@ -68,6 +68,13 @@ def torch_state() -> tuple[str | None, str | None, bool]:
         return version, str(error), False
 
 
+def silicon() -> str | None:
+    """Which chip a rented machine's general name stands for: "AMD EPYC, family 25, model 17, stepping 1"."""
+    names = ("cpu family", "model", "stepping")
+    facts = [f"{name.removeprefix('cpu ')} {fact}" for name in names if (fact := cpu_fact(name))]
+    return ", ".join([cpu_fact("model name") or platform.machine(), *facts]) if facts else None
+
+
 def cpu_fact(name: str) -> str | None:
     """Of the first core in /proc/cpuinfo; None elsewhere than on Linux, or when it is not stated."""
     try:

@@ -16,6 +16,7 @@ from typing import Any
 
 from speedrun import house
 from speedrun.files import write_text
+from speedrun.machine import silicon
 from speedrun.milestones import Milestone
 from speedrun.reading.runs import Run
 from speedrun.tracks import Track
@@ -38,6 +39,7 @@ class Plan:
     flags: dict[str, Any]  # all that is passed to the script, but for what differs by run
     created: str  # UTC; plans of one call, whose runs take turns, have the same
     without: tuple[str, ...] = ()  # techniques turned off, by their names in milestone.toml
+    silicon: str | None = None  # the chip: a CPU's name in the run log may stand for several
 
     @property
     def folder(self) -> Path:
@@ -94,6 +96,7 @@ def create_plan(
         flags=flags,
         created=f"{now:%Y-%m-%dT%H:%M:%SZ}",
         without=tuple(without),
+        silicon=silicon(),
     )
     try:
         write_text(folder / PLAN_FILE, json.dumps({"speedrun_plan": FORMAT} | asdict(plan), indent=1) + "\n")
