@@ -389,3 +389,26 @@ def test_a_ladder_without_plans_compares_all_runs(house):
     add(house, "01_muon", "two", final=1.7, ms_per_step=300)
     _, steps = climbed()
     assert len(steps.climbs[0].rungs[1].entry.cohort.runs) == 8
+
+
+def test_the_flags_that_the_milestone_states_need_no_note(house):
+    """Of several cohorts of a program, the one with the present flags is what the milestone's name means."""
+    manifest = house / "history" / "01_muon" / "milestone.toml"
+    manifest.write_text(manifest.read_text() + '[tracks.toy]\nnum_iterations = 100\nrate = 0.5\nprecision = "auto"\n')
+    add(house, "00_baseline")
+    chosen = {"rate": 0.5, "precision": "float32"}
+    add(house, "01_muon", "now", hyperparameters=chosen)
+    add(house, "01_muon", "before", hyperparameters=chosen | {"rate": 0.1}, planned=120)
+    table, _ = climbed()
+    labels = {entry.label for entry in table.entries}
+    assert labels == {"00_baseline", "01_muon", "01_muon (rate=0.1; 120 steps)"}
+
+
+def test_two_cohorts_with_the_stated_flags_are_told_apart(house):
+    """What a flag leaves to the machine may differ between them."""
+    manifest = house / "history" / "01_muon" / "milestone.toml"
+    manifest.write_text(manifest.read_text() + '[tracks.toy]\nnum_iterations = 100\nprecision = "auto"\n')
+    for precision in ("float32", "bfloat16"):
+        add(house, "01_muon", precision, hyperparameters={"precision": precision})
+    table, _ = climbed()
+    assert {entry.label for entry in table.entries} == {f"01_muon (precision={p})" for p in ("float32", "bfloat16")}

@@ -11,7 +11,7 @@ from speedrun.board.cohorts import group
 from speedrun.board.figures import seconds, seconds_spread, tokens
 from speedrun.board.floor import LUCK
 from speedrun.board.markdown import escape, splice
-from speedrun.board.ranking import Board, rank
+from speedrun.board.ranking import Board, Known, rank
 from speedrun.cli import run_verb
 from speedrun.inference import spread
 from speedrun.reading.logs import read_log
@@ -393,4 +393,4 @@ def test_spreads_and_tokens():
 def test_ranking_does_not_depend_on_the_order_of_the_runs(house):
     runs = [read_log(path) for path in [*add(house), *add(house, "b", milestone="01_x", program="x")]]
     track = load_track("toy")
-    assert rank(track, runs, {}).tables == rank(track, runs[::-1], {}).tables
+    assert rank(track, runs, Known({})).tables == rank(track, runs[::-1], Known({})).tables

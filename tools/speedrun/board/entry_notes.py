@@ -1,13 +1,25 @@
 """What a milestone's name does not say of its row: whose program it is, and how it differs from its namesakes."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from speedrun.board.cohorts import Cohort
 from speedrun.reading.logs import printable
 
+DECIDED_AT_START = frozenset({"vocab_size", "precision", "device"})  # a flag may leave them to the machine or the data
 
-def note(cohort: Cohort, namesakes: Sequence[Cohort], frozen: Mapping[str, str], revision: int | None) -> str:
-    """What the milestone's name does not say: whose program it is, and how it differs from its namesakes."""
+
+def note(
+    cohort: Cohort,
+    namesakes: Sequence[Cohort],
+    frozen: Mapping[str, str],
+    revision: int | None,
+    flags: Mapping[str, Any],
+) -> str:
+    """Empty where the name is enough: no namesake differs, or the others are those with flags of their own.
+
+    `flags`: what milestone.toml states for this track.
+    """
     notes = []
     same = [name for name, sha256 in frozen.items() if sha256 == cohort.code_sha256 and name != cohort.milestone]
     if same:
@@ -19,6 +31,8 @@ def note(cohort: Cohort, namesakes: Sequence[Cohort], frozen: Mapping[str, str],
     elif cohort.milestone not in frozen and len({c.code_sha256 for c in namesakes}) > 1:
         notes.append(f"program {cohort.code_sha256[:8]}")
     alike = [c for c in namesakes if c.code_sha256 == cohort.code_sha256]  # another program tells enough by itself
+    if notes == [] and flags and [c for c in alike if _as_stated(c, flags)] == [cohort]:
+        return ""
     fields = [c.fields for c in alike]
     names = sorted({name for table in fields for name in table} - {"num_iterations"})
     own = cohort.fields
@@ -35,3 +49,8 @@ def note(cohort: Cohort, namesakes: Sequence[Cohort], frozen: Mapping[str, str],
 def listed(names: Sequence[str], most: int = 3) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def _as_stated(cohort: Cohort, flags: Mapping[str, Any]) -> bool:
+    own = cohort.fields | {"num_iterations": cohort.planned_steps}
+    return all(own.get(name) == value for name, value in flags.items() if name not in DECIDED_AT_START)

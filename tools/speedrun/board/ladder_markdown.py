@@ -19,8 +19,8 @@ HOW_TO_READ = (
     "present revision only; where milestones took turns in one session, its runs only, since a machine may be slower "
     "on another day. Both figures are of the first validation that meets the target, so they are as fine as "
     f"validations are frequent. {TEST} Of several cohorts of a milestone (other flags, other planned steps) the row is "
-    "the one with the lowest mean time to that target, named by what is different; such a choice makes p a little "
-    "too small."
+    "the one with the lowest mean time to that target, named by what is different (a name alone: as milestone.toml has "
+    "it now); such a choice makes p a little too small."
 )
 
 

@@ -1,6 +1,6 @@
 """Ranking: the cohorts of a track, judged by its rules and ordered by time to its main target.
 
-    board = rank(track, runs, frozen={"00_baseline": sha256})
+    board = rank(track, runs, Known(frozen={"00_baseline": sha256}))
 
 One table for each hardware class and validation data, since times of different machines, and losses on different
 text, do not compare. Reading (logs.py, tracks.py) and showing (markdown.py, terminal.py, page.py) are elsewhere.
@@ -8,8 +8,9 @@ text, do not compare. Reading (logs.py, tracks.py) and showing (markdown.py, ter
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from speedrun.board.ablations import Ablated, Switches, recognised
 from speedrun.board.cohorts import Cohort, Reach, group, identity, reach, reach_at_end
@@ -66,18 +67,18 @@ class Board:
     problems: tuple[str, ...]
 
 
-def rank(
-    track: Track,
-    runs: Sequence[Run],
-    frozen: Mapping[str, str],
-    older: Older | None = None,
-    switches: Mapping[str, Switches] | None = None,
-    sessions: Mapping[Path, str] | None = None,
-) -> Board:
-    """`frozen`: the sha256 of each milestone's frozen program, by name; `older`: programs of former revisions;
-    `switches`: of each milestone on this track, by which ablations are told from entries; `sessions`: of each folder
-    of logs, where known.
-    """
+@dataclass(frozen=True)
+class Known:
+    """What the clone knows beside the runs."""
+
+    frozen: Mapping[str, str]  # the sha256 of each milestone's frozen program, by name
+    older: Older = field(default_factory=dict)  # programs of former revisions
+    flags: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of each milestone on this track, at present
+    switches: Mapping[str, Switches] = field(default_factory=dict)  # likewise: tell ablations from entries
+    sessions: Mapping[Path, str] = field(default_factory=dict)  # of each folder of logs, where known
+
+
+def rank(track: Track, runs: Sequence[Run], known: Known) -> Board:
     once, problems = _without_copies(runs)
     tables: dict[tuple, list[Cohort]] = {}
     for cohort in group(once):
@@ -91,9 +92,7 @@ def rank(
             found = f"impossible: below the floor of {track.data.floor:.4f} ({listed(impossible)})"
             problems.append(f"{_named(cohort)}: not ranked: {found}")
         problems += _left_out(cohort)
-    judged = tuple(
-        _table(track, tables[key], frozen, older or {}, switches or {}, sessions or {}) for key in sorted(tables)
-    )
+    judged = tuple(_table(track, tables[key], known) for key in sorted(tables))
     return Board(track, judged, tuple(problems))
 
 
@@ -136,17 +135,11 @@ def _left_out(cohort: Cohort) -> list[str]:
     return [f"{_named(cohort)}: {len(ids)} {why}, not averaged ({listed(ids)})" for why, ids in states.items()]
 
 
-def _table(
-    track: Track,
-    cohorts: list[Cohort],
-    frozen: Mapping[str, str],
-    older: Older,
-    switches: Mapping[str, Switches],
-    sessions: Mapping[Path, str],
-) -> Table:
+def _table(track: Track, cohorts: list[Cohort], known: Known) -> Table:
+    frozen, older = known.frozen, known.older
     others = [c for c in cohorts if not c.complete or _impossible(c, track.data.floor)]
     sound = [c for c in cohorts if c not in others]
-    ablated = recognised([c for c in sound if _of_the_milestone(c, frozen, older)], switches)
+    ablated = recognised([c for c in sound if _of_the_milestone(c, frozen, older)], known.switches)
     ranked = [c for c in sound if all(c is not one.cohort for one in ablated)]
     anchor = _anchor(track, ranked, frozen)
     derived = not track.target.val_loss
@@ -171,10 +164,11 @@ def _table(
         gains = gains or (None,) * len(targets)
         current = frozen.get(cohort.milestone) == cohort.code_sha256
         revision = None if current else older.get((cohort.milestone, cohort.code_sha256))
-        told = note(cohort, [c for c in ranked if c.milestone == cohort.milestone], frozen, revision)
+        namesakes = [c for c in ranked if c.milestone == cohort.milestone]
+        told = note(cohort, namesakes, frozen, revision, known.flags.get(cohort.milestone, {}))
         entries.append(Entry(None, told, cohort, loss, above, reached, gains, cohort is anchor, current, revision))
     rows = _ordered(entries)
-    rungs = rows if derived else _in_turns(rows, reaches, sessions)
+    rungs = rows if derived else _in_turns(rows, reaches, known.sessions)
     return Table(
         cohorts[0].hardware,
         _data(track, cohorts[0]),

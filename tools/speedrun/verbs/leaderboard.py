@@ -11,7 +11,7 @@ from speedrun import house
 from speedrun.board.ablations import Ablated, switches
 from speedrun.board.ladder import Rung, gain_data, ladder
 from speedrun.board.normalized import Across, across
-from speedrun.board.ranking import Board, Entry, Table, rank
+from speedrun.board.ranking import Board, Entry, Known, Table, rank
 from speedrun.errors import NO, YES, UserError
 from speedrun.files import write_text
 from speedrun.milestones import all_milestones
@@ -89,10 +89,11 @@ def judge(sources: list[str], only: str | None) -> tuple[list[Board], list[str]]
     milestones = {milestone.name: milestone for milestone in all_milestones()}
     frozen = {milestone.name: milestone.sha256 for milestone in milestones.values() if milestone.sha256}
     older = {key: n for key, n in revisions(runs).items() if key[0] in frozen and n < milestones[key[0]].revision}
-    boards = []
+    together, boards = sessions(runs), []
     for track in tracks:
-        known = {milestone.name: switches(milestone, track.name) for milestone in milestones.values()}
-        boards.append(rank(track, by_track.pop(track.name, []), frozen, older, known, sessions(runs)))
+        flags = {milestone.name: milestone.flags.get(track.name, {}) for milestone in milestones.values()}
+        off = {milestone.name: switches(milestone, track.name) for milestone in milestones.values()}
+        boards.append(rank(track, by_track.pop(track.name, []), Known(frozen, older, flags, off, together)))
     for name, strangers in by_track.items() if not only else ():
         what = f"track {name!r}, which is not below records/" if name else "no track"
         problems.append(f"{len(strangers)} run{'s' if len(strangers) > 1 else ''} of {what}: not ranked")
