@@ -31,15 +31,19 @@ def note(
     elif cohort.milestone not in frozen and len({c.code_sha256 for c in namesakes}) > 1:
         notes.append(f"program {cohort.code_sha256[:8]}")
     alike = [c for c in namesakes if c.code_sha256 == cohort.code_sha256]  # another program tells enough by itself
-    if notes == [] and flags and [c for c in alike if _as_stated(c, flags)] == [cohort]:
+    stated = [c for c in alike if flags and _as_stated(c, flags)]
+    if not notes and stated == [cohort]:
         return ""
-    fields = [c.fields for c in alike]
+    others = stated if len(stated) == 1 else alike  # what is told apart from the present flags is so from the rest too
+    fields = [c.fields for c in others]
     names = sorted({name for table in fields for name in table} - {"num_iterations"})
     own = cohort.fields
     differing = [name for name in names if name in own and any(t.get(name) != own[name] for t in fields)]
+    if len(differing) > 1:
+        differing = [name for name in differing if name != "val_every"]  # no matter of training
     if differing:
         notes.append(listed([printable(f"{name}={own[name]}")[:40] for name in differing]))
-    if len({c.planned_steps for c in alike}) > 1:
+    if any(c.planned_steps != cohort.planned_steps for c in others):
         notes.append(f"{cohort.planned_steps:,} steps")
     if len({c.train_sha256 for c in alike}) > 1:
         notes.append(f"trained on {','.join(cohort.train_sha256)[:8]}")
