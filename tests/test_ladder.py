@@ -13,6 +13,8 @@ from speedrun.board.ranking import Table
 from speedrun.cli import run_verb
 from speedrun.inference import Ratio, speedup
 from speedrun.reading.logs import read_log
+from speedrun.study.program_source import resolve
+from speedrun.study.worth import judged
 from speedrun.verbs.leaderboard import judge
 
 SEEDS = (1, 2, 3, 4)
@@ -381,6 +383,14 @@ def test_a_ladder_compares_the_runs_of_one_session(house):
     assert len(row.cohort.runs) == 8, "the leaderboard counts the runs of both days"
     assert {run.path.parent.name for run in rung.entry.cohort.runs} == {"monday_01_muon"}
     assert rung.reach.seconds.mean < row.reaches[0].seconds.mean
+    gain = speedup(steps.climbs[0].rungs[0].reach.times, rung.reach.times)
+    (house / "README.md").write_text("<!-- ladder:begin -->\n<!-- ladder:end -->\n")
+    (house / "leaderboard.md").write_text("<!-- leaderboard:begin -->\n<!-- leaderboard:end -->\n")
+    assert leaderboard() == 0
+    assert gain and f"{gain.value:.2f}×" in (house / "README.md").read_text(), "the README tells of the same runs"
+    before, after = (resolve(name) for name in ("00_baseline", "01_muon"))
+    (measured,) = judged(before, after, judge(["records"], None)[0]).measured
+    assert measured.after and measured.after.cohort.runs == rung.entry.cohort.runs, "and so does a diff"
 
 
 def test_a_ladder_without_plans_compares_all_runs(house):

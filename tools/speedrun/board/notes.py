@@ -18,7 +18,7 @@ from speedrun.board.ladder import Climb, Rung, fastest, ladder, planned_tokens
 from speedrun.board.markdown import escape, escape_code, sheet_text
 from speedrun.board.ranking import Board, Entry, Table
 from speedrun.errors import UserError
-from speedrun.inference import Ratio
+from speedrun.inference import speedup
 from speedrun.milestones import LIVE, Milestone, all_milestones
 
 MEASURED = "<!-- measured:begin -->", "<!-- measured:end -->"
@@ -137,7 +137,7 @@ def overview(milestones: Sequence[Milestone], boards: Sequence[Board]) -> str:
         if milestone.name == LIVE:
             continue
         minutes = milestone.official.minutes if milestone.official else None
-        own = [Cell(_time_and_speedup(milestone.name, table)) for _, table in shown]
+        own = [Cell(_time_and_speedup(milestone.name, table, board.track.anchor)) for board, table in shown]
         rows.append(
             (Cell(milestone.name), Cell(milestone.idea), Cell(NONE if minutes is None else f"{minutes:g} min"), *own)
         )
@@ -165,12 +165,12 @@ def _cpu_table(board: Board) -> Table | None:
     return max(found, key=lambda table: len({e.cohort.milestone for e in table.entries if e.frozen}), default=None)
 
 
-def _time_and_speedup(name: str, table: Table) -> str:
-    own = [entry for entry in table.entries if entry.frozen and entry.cohort.milestone == name]
+def _time_and_speedup(name: str, table: Table, anchor: str) -> str:
+    """By the runs that the ladder compares, so that both figures are of one session where there is one."""
+    own, theirs = ([rung for rung in table.rungs if rung.cohort.milestone == one] for one in (name, anchor))
     if not own:
         return NONE
-    entry = fastest(own, 0)
-    of_the_present = any(anchor.is_anchor and anchor.frozen for anchor in table.entries)
-    gain: Ratio | None = entry.speedups[0] if of_the_present else None
-    text = figures.reached(entry.reaches[0]).text
-    return text + ("" if gain is None else f", {figures.ratio(gain)}")
+    way = fastest(own, 0).reaches[0]
+    base = fastest(theirs, 0).reaches[0] if theirs and name != anchor else None
+    gain = speedup(base.times, way.times) if base and base.all_met and way.all_met else None
+    return figures.reached(way).text + ("" if gain is None else f", {figures.ratio(gain)}")

@@ -56,8 +56,9 @@ def judged(before: Program, after: Program, boards: Sequence[Board]) -> Worth:
 
 
 def _measured(track: Track, table: Table, before: Program, after: Program) -> Measured:
-    old = [entry for entry in table.entries if entry.cohort.code_sha256 == before.sha256]
-    new = [entry for entry in table.entries if entry.cohort.code_sha256 == after.sha256]
+    old, new = (_of(program, table.rungs) for program in (before, after))
+    if not (old and new):  # one of them is no frozen milestone: no session holds both
+        old, new = (_of(program, table.entries) for program in (before, after))
     both = bool(old and new) and before.sha256 != after.sha256
     one, other = fastest(old, 0) if old else None, fastest(new, 0) if new else None
     return Measured(
@@ -69,6 +70,10 @@ def _measured(track: Track, table: Table, before: Program, after: Program) -> Me
         rungs=tuple(rung(fastest(new, i), fastest(old, i), i) for i in range(len(table.targets))) if both else (),
         losses=descent(other, one) if both and one and other else None,
     )
+
+
+def _of(program: Program, entries: Sequence[Entry]) -> list[Entry]:
+    return [entry for entry in entries if entry.cohort.code_sha256 == program.sha256]
 
 
 def loss_words(step: Descent) -> str:
