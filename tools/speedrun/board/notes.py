@@ -18,7 +18,6 @@ from speedrun.board.ladder import Climb, Rung, fastest, ladder, planned_tokens
 from speedrun.board.markdown import escape, escape_code, sheet_text
 from speedrun.board.ranking import Board, Entry, Table
 from speedrun.errors import UserError
-from speedrun.inference import speedup
 from speedrun.milestones import LIVE, Milestone, all_milestones
 
 MEASURED = "<!-- measured:begin -->", "<!-- measured:end -->"
@@ -137,7 +136,7 @@ def overview(milestones: Sequence[Milestone], boards: Sequence[Board]) -> str:
         if milestone.name == LIVE:
             continue
         minutes = milestone.official.minutes if milestone.official else None
-        own = [Cell(_time_and_speedup(milestone.name, table, board.track.anchor)) for board, table in shown]
+        own = [Cell(_time_and_speedup(milestone.name, table)) for _, table in shown]
         rows.append(
             (Cell(milestone.name), Cell(milestone.idea), Cell(NONE if minutes is None else f"{minutes:g} min"), *own)
         )
@@ -165,12 +164,10 @@ def _cpu_table(board: Board) -> Table | None:
     return max(found, key=lambda table: len({e.cohort.milestone for e in table.entries if e.frozen}), default=None)
 
 
-def _time_and_speedup(name: str, table: Table, anchor: str) -> str:
-    """By the runs that the ladder compares, so that both figures are of one session where there is one."""
-    own, theirs = ([rung for rung in table.rungs if rung.cohort.milestone == one] for one in (name, anchor))
+def _time_and_speedup(name: str, table: Table) -> str:
+    own = [rung for rung in table.rungs if rung.cohort.milestone == name]
     if not own:
         return NONE
-    way = fastest(own, 0).reaches[0]
-    base = fastest(theirs, 0).reaches[0] if theirs and name != anchor else None
-    gain = speedup(base.times, way.times) if base and base.all_met and way.all_met else None
-    return figures.reached(way).text + ("" if gain is None else f", {figures.ratio(gain)}")
+    best = fastest(own, 0)
+    gain = best.speedups[0] if any(rung.is_anchor for rung in table.rungs) else None
+    return figures.reached(best.reaches[0]).text + ("" if gain is None else f", {figures.ratio(gain)}")

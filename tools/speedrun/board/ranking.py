@@ -156,10 +156,7 @@ def _table(track: Track, cohorts: list[Cohort], known: Known) -> Table:
     for cohort in ranked:
         loss, reached = spread(cohort.losses), reaches(cohort)
         assert loss is not None  # a table holds only cohorts with a complete run
-        gains = tuple(
-            speedup(ours.times, theirs.times) if cohort is not anchor and ours.all_met and theirs.all_met else None
-            for ours, theirs in zip(base, reached, strict=False)
-        )
+        gains = _gains(base, reached) if anchor and cohort is not anchor else ()
         above = None if floor is None else loss.mean - floor
         gains = gains or (None,) * len(targets)
         current = frozen.get(cohort.milestone) == cohort.code_sha256
@@ -168,7 +165,7 @@ def _table(track: Track, cohorts: list[Cohort], known: Known) -> Table:
         told = note(cohort, namesakes, frozen, revision, known.flags.get(cohort.milestone, {}))
         entries.append(Entry(None, told, cohort, loss, above, reached, gains, cohort is anchor, current, revision))
     rows = _ordered(entries)
-    rungs = rows if derived else _in_turns(rows, reaches, known.sessions)
+    rungs = rows if derived else _in_turns(rows, reaches, track.anchor, known.sessions)
     return Table(
         cohorts[0].hardware,
         _data(track, cohorts[0]),
@@ -180,16 +177,36 @@ def _table(track: Track, cohorts: list[Cohort], known: Known) -> Table:
     )
 
 
+def _gains(base: Sequence[Reach], own: Sequence[Reach]) -> tuple[Ratio | None, ...]:
+    """The speedup over the base, one for each target; None where not all runs of both met it."""
+    return tuple(
+        speedup(theirs.times, ours.times) if theirs.all_met and ours.all_met else None
+        for theirs, ours in zip(base, own, strict=True)
+    )
+
+
 def _in_turns(
-    rows: Sequence[Entry], reaches: Callable[[Cohort], tuple[Reach, ...]], sessions: Mapping[Path, str]
+    rows: Sequence[Entry],
+    reaches: Callable[[Cohort], tuple[Reach, ...]],
+    anchor: str,
+    sessions: Mapping[Path, str],
 ) -> list[Entry]:
-    """The frozen milestones' rows, each with what its runs of one session alone came to."""
+    """The frozen milestones' rows, each with what its runs of one session alone came to, beside the anchor's of it."""
     frozen = [entry for entry in rows if entry.frozen]
     rungs = []
     for entry, part in zip(frozen, in_turns([entry.cohort for entry in frozen], sessions), strict=True):
         if part is not None and (loss := spread(part.losses)):
             rungs.append(replace(entry, cohort=part, loss=loss, reaches=reaches(part)))
-    return rungs
+    anchors = [rung for rung in rungs if rung.cohort.milestone == anchor]
+    base = max(anchors, key=lambda rung: rung.is_anchor, default=None)
+    return [
+        replace(
+            rung,
+            is_anchor=rung is base,
+            speedups=_gains(base.reaches, rung.reaches) if base and rung is not base else (None,) * len(rung.reaches),
+        )
+        for rung in rungs
+    ]
 
 
 def _of_the_milestone(cohort: Cohort, frozen: Mapping[str, str], older: Older) -> bool:
