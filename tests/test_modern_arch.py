@@ -98,6 +98,32 @@ def test_scale_of_queries_and_keys_does_not_matter_with_qk_norm(qk_norm: bool) -
     assert torch.allclose(before, after, rtol=1e-4, atol=1e-5) == qk_norm
 
 
+@pytest.mark.parametrize("number", [2, 3, 4])
+def test_attention_is_the_formula_head_by_head(number: int) -> None:
+    """Heads taken apart by hand, complex rotation, in float64; what differs is float32's rounding of sums of 16."""
+    script = load(milestone(number))
+    h = small(script)
+    torch.manual_seed(0)
+    attention, rotate = script.CausalSelfAttention(h), script.Rotary(h)
+    torch.nn.init.normal_(attention.projection.weight)
+    T, D = 8, h.model_dim // h.num_heads
+    x = torch.randn(2, T, h.model_dim)
+    turn = torch.polar(
+        torch.ones(T, D // 2), torch.outer(torch.arange(float(T)), 10_000.0 ** (-torch.arange(0, D, 2) / D))
+    )
+    weights = [linear.weight.double().split(D) for linear in (attention.query, attention.key, attention.value)]
+    heads = []
+    for query, key, value in zip(*weights, strict=True):  # (D, C) each
+        q, k, v = (x.double() @ weight.T for weight in (query, key, value))  # (B, T, D)
+        q, k = (torch.complex(*y.chunk(2, dim=-1)) * turn for y in (q, k))
+        q, k = (y / (y.abs().square().sum(-1, keepdim=True) / D + 1e-6).sqrt() for y in (q, k))
+        scores = (q @ k.mH).real / D**0.5  # (B, T, T)
+        heads.append(scores.masked_fill(torch.ones(T, T).triu(1).bool(), -torch.inf).softmax(-1) @ v)
+    expected = torch.cat(heads, dim=-1) @ attention.projection.weight.double().T
+    got = attention(x, rotate, None)[0] if number == 4 else attention(x, rotate)  # None: with its own values
+    assert torch.allclose(got.double(), expected, rtol=0, atol=1e-5)
+
+
 def test_normalizing_before_or_after_the_rotation_is_the_same() -> None:
     x = 5 * torch.randn(2, 32, 3, 8)
     rotate = rotary(32)

@@ -202,8 +202,8 @@ def test_the_first_line_that_matches_is_a_validation_not_the_program(usual: tupl
 
 def test_divergence_ends_the_run_at_once(script: Path, data: Path, tmp_path: Path) -> None:
     log = tmp_path / "log.txt"
-    # 1e38 times Muon's own scale, sqrt(64), is no float32 any more
-    steep = "--muon_learning_rate=1e37" if hasattr(load(script), "Muon") else "--learning_rate=1e38"
+    # the largest rate that is taken: its steps leave float32 within a few
+    steep = "--muon_learning_rate=1e18" if hasattr(load(script), "Muon") else "--learning_rate=1e18"
     code, error = run(script, tmp_path, *flags(script, data, log, steep))
     assert code == 3
     assert error.count("\n") == 1 and "diverged" in error
@@ -355,12 +355,14 @@ def test_token_beyond_vocabulary(script: Path, data: Path, tmp_path: Path, monke
         ("num_layers=2", "--num_layers"),
         ("--num_layers", "--num_layers"),
         ("--num_heads=3", "does not divide"),
-        ("--batch_size=0", "at least 1"),
+        ("--batch_size=0", "from 1 to 1e18"),
         ("--micro_batch_size=3", "does not divide"),
         ("--batch_size=1024", "no shard"),
         ("--val_tokens=300", "300 tokens"),
         ("--val_tokens=-1", "--val_tokens=-1"),
-        ("--beta1=nan", "finite"),
+        ("--beta1=nan", "from 0 to 1e18"),
+        ("--epsilon=1e38", "from 0 to 1e18"),
+        ("--seed=99999999999999999999", "from 0 to 1e18"),
         ("--device=tpu", "cpu or cuda"),
     ],
 )

@@ -398,8 +398,8 @@ def check(h: Hyperparameters) -> None:
         refuse(f"{WORLD_SIZE} processes: the number must divide 8, so 1, 2, 4 or 8")
     counts = "num_layers num_heads model_dim sequence_length num_iterations batch_size micro_batch_size val_every"
     for name, value in asdict(h).items():
-        if not isinstance(value, str) and not (name in counts.split()) <= value < math.inf:
-            refuse(f"--{name}={value}: must be a finite number, at least {int(name in counts.split())}")
+        if not isinstance(value, str) and not (name in counts.split()) <= value <= 1e18:
+            refuse(f"--{name}={value}: must be a number from {int(name in counts.split())} to 1e18")
     if h.device not in ("auto", "cpu", "cuda") or h.precision not in ("auto", "bfloat16", "float32"):
         refuse(f"--device={h.device} --precision={h.precision}: auto, cpu or cuda; auto, bfloat16 or float32")
     if h.model_dim % h.num_heads:

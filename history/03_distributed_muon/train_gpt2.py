@@ -154,11 +154,13 @@ class CausalSelfAttention(nn.Module):
 
     def forward(self, x: Tensor, rotary: Rotary) -> Tensor:  # (B, T, C) -> (B, T, C)
         B, T, C = x.shape
-        q, k, v = (linear(x).view(B, T, self.num_heads, -1) for linear in (self.query, self.key, self.value))
-        q, k = rotary(q), rotary(k)  # (B, T, H, D)
+        qkv = F.linear(x, torch.cat([self.query.weight, self.key.weight, self.value.weight]))  # one product, not three
+        qk, v = qkv.view(B, T, 3 * self.num_heads, -1).split([2 * self.num_heads, self.num_heads], dim=2)
+        qk = rotary(qk)  # (B, T, 2H, D), the queries first
         if self.qk_norm:
-            q, k = norm(q), norm(k)
-        q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)  # (B, H, T, D)
+            qk = norm(qk)
+        q, k = qk.transpose(1, 2).chunk(2, dim=1)  # (B, H, T, D)
+        v = v.transpose(1, 2)
         y = attend(q, k, v)
         return self.projection(y.transpose(1, 2).reshape(B, T, C))
 
@@ -434,8 +436,8 @@ def check(h: Hyperparameters) -> None:
         refuse(f"{WORLD_SIZE} processes: the number must divide 8, so 1, 2, 4 or 8")
     counts = "num_layers num_heads model_dim sequence_length num_iterations batch_size micro_batch_size val_every"
     for name, value in asdict(h).items():
-        if not isinstance(value, str) and not (name in counts.split()) <= value < math.inf:
-            refuse(f"--{name}={value}: must be a finite number, at least {int(name in counts.split())}")
+        if not isinstance(value, str) and not (name in counts.split()) <= value <= 1e18:
+            refuse(f"--{name}={value}: must be a number from {int(name in counts.split())} to 1e18")
     if h.device not in ("auto", "cpu", "cuda") or h.precision not in ("auto", "bfloat16", "float32"):
         refuse(f"--device={h.device} --precision={h.precision}: auto, cpu or cuda; auto, bfloat16 or float32")
     if h.model_dim % h.num_heads:
