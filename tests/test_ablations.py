@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from logs_made import make_log, write_log, write_milestone, write_track
+from logs_made import make_log, sha256, write_log, write_milestone, write_track
 from scipy.stats import ttest_ind
 from speedrun import house
 from speedrun.board.ablation_markdown import sheet
@@ -42,13 +42,16 @@ def append(path: Path, text: str) -> None:
 
 
 def add(clone: Path, folder: str, hyperparameters: dict, created: str | None = None, seeds=(1, 2, 3), **fields):
+    """Runs of one cohort; with a program of their own they are of revision 1."""
     place = clone / "records/toy/00_baseline" / folder
     first = fields.pop("final", 1.8)
     for seed, offset in zip(seeds, OFFSETS, strict=False):
         final = round(first + offset, 6)
         write_log(place, seed=seed, hyperparameters=hyperparameters, final=final, every=5, **fields)
     if created:
-        (place / "plan.json").write_text(json.dumps({"created": created}))
+        old = {"milestone": "00_baseline", "code_sha256": sha256(fields.get("program", "")), "revision": 1}
+        plan = {"created": created} | (old if "program" in fields else {})
+        (place / "plan.json").write_text(json.dumps(plan))
 
 
 def table() -> Table:
@@ -186,6 +189,21 @@ def test_only_full_runs_of_the_same_session_are_compared_where_the_plans_tell(cl
 
 
 # NOTES.md
+
+
+def test_those_of_the_newest_former_revision_stay_until_the_present_one_has_some(clone):
+    write_milestone(clone, revision=2)
+    append(clone / "history/00_baseline/milestone.toml", SWITCHES)
+    add(clone, "old", FULL, created="monday", program="first")
+    add(clone, "old_a", NO_ROPE, created="monday", program="first", final=1.9)
+    add(clone, "new", FULL, created="tuesday")
+    write_notes(clone)
+    ablated = notes(clone).split("<!-- ablation:begin -->")[1]
+    assert "| 00_baseline (revision 1) | 3 |" in ablated and "| without rope | 3 |" in ablated
+    add(clone, "new_b", NO_NORM, created="tuesday", final=1.9)
+    write_notes(clone)
+    ablated = notes(clone).split("<!-- ablation:begin -->")[1]
+    assert "| 00_baseline | 3 |" in ablated and "rope" not in ablated and "| without qk_norm | 3 |" in ablated
 
 
 def write_notes(clone: Path) -> None:

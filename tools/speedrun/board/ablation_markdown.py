@@ -122,14 +122,18 @@ def _verdict(worth: Worth) -> Cell:
 
 
 def block(milestone: Milestone, boards: Sequence[Board]) -> str:
-    """A table for each track and hardware on which the frozen program was run with a technique off."""
+    """A table for each track and hardware on which the program was run with a technique off.
+
+    The frozen program, and where that has not been, its newest former revision that has.
+    """
     parts = [part for board in boards for table in board.tables for part in _table(milestone, board, table)]
     return "\n\n".join([*parts, escape(CAPTION)] if parts else [NOT_MEASURED]) + "\n"
 
 
 def _table(milestone: Milestone, board: Board, table: Table) -> list[str]:
-    entries = [entry for entry in table.entries if entry.frozen and entry.cohort.milestone == milestone.name]
-    ablated = [one for one in table.ablated if one.cohort.code_sha256 == milestone.sha256]
+    program = _program(milestone, table)
+    entries = [entry for entry in table.entries if _is(entry.cohort, milestone, program)]
+    ablated = [one for one in table.ablated if _is(one.cohort, milestone, program)]
     known = sessions(run for cohort in _cohorts(entries, ablated) for run in cohort.runs)
     place = f"`{escape_code(f'records/{board.track.name}/{milestone.name}/')}`"
     parts = []
@@ -142,6 +146,19 @@ def _table(milestone: Milestone, board: Board, table: Table) -> list[str]:
         listed = ", ".join(" and ".join(one.without) for one in alone)
         parts.append(escape(f"On {board.track.name} without {listed}: no full runs with the same flags beside them."))
     return parts
+
+
+def _program(milestone: Milestone, table: Table) -> str | None:
+    """The sha256 of the revision whose ablations are shown."""
+    ablated = {one.cohort.code_sha256 for one in table.ablated if one.cohort.milestone == milestone.name}
+    own = [entry for entry in table.entries if entry.cohort.milestone == milestone.name]
+    former = [(entry.revision, entry.cohort.code_sha256) for entry in own if entry.revision is not None]
+    newest = max((one for one in former if one[1] in ablated), default=(0, milestone.sha256))
+    return milestone.sha256 if milestone.sha256 in ablated else newest[1]
+
+
+def _is(cohort: Cohort, milestone: Milestone, program: str | None) -> bool:
+    return cohort.milestone == milestone.name and cohort.code_sha256 == program
 
 
 def _cohorts(entries: Sequence[Entry], ablated: Sequence[Ablated]) -> list[Cohort]:
