@@ -1,0 +1,55 @@
+"""benchmarks/tune.py: tries lie in the box that was asked for, and every run leaves a line, whatever came of it."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from standin import make_house
+
+PATH = Path(__file__).resolve().parents[1] / "benchmarks" / "tune.py"
+
+
+@pytest.fixture(scope="module")
+def tune():
+    spec = importlib.util.spec_from_file_location("tune", PATH)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["tune"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_points_fill_the_box_and_are_the_same_every_time(tune):
+    found = tune.points(["learning_rate=1e-3:1e-2", "warmup_iterations=20:400"], 24)
+    assert found == tune.points(["learning_rate=1e-3:1e-2", "warmup_iterations=20:400"], 24)
+    rates = sorted(point["learning_rate"] for point in found)
+    assert 1e-3 <= rates[0] < 1.2e-3 and 8e-3 < rates[-1] <= 1e-2
+    assert 10 <= sum(rate < 10**-2.5 for rate in rates) <= 14  # as many below the middle, on a log scale, as above
+    assert all(type(point["warmup_iterations"]) is int for point in found)
+
+
+def test_every_run_leaves_a_line(tmp_path):
+    house = make_house(tmp_path)
+    tries = "--try num_iterations=2 --try mode=diverge,num_iterations=6 --try wrong=1"
+    call = f"00_first --track toy {tries} --seed 1 --seed 7"
+    environment = os.environ | {"SPEEDRUN_HOUSE": str(house), "RANK": "0", "WORLD_SIZE": "1"}
+    subprocess.run([sys.executable, str(PATH), *call.split()], env=environment, check=True)
+    lines = [json.loads(line) for line in (house / "records/toy/tuning.jsonl").read_text().splitlines()]
+    assert [(line["changed"], line["seed"]) for line in lines[:2]] == [
+        ({"num_iterations": 2}, 1),
+        ({"num_iterations": 2}, 7),
+    ]
+    assert [line["final_val_loss"] for line in lines] == [2.56, 2.56, 2.56, 2.56, None, None]  # 4 x 0.8^2
+    assert [line.get("finished") for line in lines[:4]] == ["completed", "completed", "diverged", "diverged"]
+    assert all("no such field" in line["error"] for line in lines[4:])
+    assert lines[0]["flags"] == {"num_iterations": 2}
+
+
+def test_what_is_not_there_is_said_in_one_line(tmp_path):
+    environment = os.environ | {"SPEEDRUN_HOUSE": str(make_house(tmp_path))}
+    call = [sys.executable, str(PATH), "05_none", "--track", "toy"]
+    ended = subprocess.run(call, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2 and "05_none" in ended.stderr and ended.stderr.count("\n") == 1
