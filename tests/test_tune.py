@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import math
 import os
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 from standin import make_house
 
-PATH = Path(__file__).resolve().parents[1] / "benchmarks" / "tune.py"
+HOUSE = Path(__file__).resolve().parents[1]
+PATH = HOUSE / "benchmarks" / "tune.py"
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +55,14 @@ def test_what_is_not_there_is_said_in_one_line(tmp_path):
     call = [sys.executable, str(PATH), "05_none", "--track", "toy"]
     ended = subprocess.run(call, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 2 and "05_none" in ended.stderr and ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("path", HOUSE.glob("records/*/tuning.jsonl"), ids=lambda path: path.parent.name)
+def test_filed_tries_are_whole(path):
+    """What NOTES say of the tuning can be followed: which program, all flags, seed, and a loss for every try."""
+    tries = [json.loads(line) for line in path.read_text().splitlines()]
+    assert tries
+    for one in tries:
+        assert (HOUSE / "history" / one["milestone"] / "train_gpt2.py").is_file()
+        assert one["finished"] == "completed" and math.isfinite(one["final_val_loss"])
+        assert one["flags"] | one["changed"] == one["flags"] and type(one["seed"]) is int
