@@ -57,7 +57,7 @@ def test_what_is_not_there_is_said_in_one_line(tmp_path):
     assert ended.returncode == 2 and "05_none" in ended.stderr and ended.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("path", HOUSE.glob("records/*/tuning.jsonl"), ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", sorted(HOUSE.glob("records/*/tuning.jsonl")), ids=lambda path: path.parent.name)
 def test_filed_tries_are_whole(path):
     """What NOTES say of the tuning can be followed: which program, all flags, seed, and a loss for every try."""
     tries = [json.loads(line) for line in path.read_text().splitlines()]
