@@ -5,7 +5,8 @@
 
 A try is the track's flags in milestone.toml with some changed. --points takes that many of a scrambled Sobol sequence
 in the box of the ranges (on a log scale), the same every time. Several --seed run every try with each of them. Each run
-adds one line to records/TRACK/tuning.jsonl: all its flags, its seed and its final loss, whatever it was. Not a test.
+that ends adds one line to runs/tuning_TRACK.jsonl: all its flags, its seed and its final loss; what is to stay goes to
+records/TRACK/tuning.jsonl. Not a test.
 """
 
 import argparse
@@ -16,27 +17,15 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from speedrun import house
-from speedrun.errors import UserError
+from speedrun.errors import INTERRUPTED, WRONG_CALL, UserError
 from speedrun.machine import cores
-from speedrun.milestones import Milestone, load_milestone
 from speedrun.reading.logs import LogError, read_log
-from speedrun.replay.replaying import check_data, data_flags
-from speedrun.tracks import load_track
-
-
-@dataclass(frozen=True)
-class Try:
-    milestone: Milestone
-    data: dict[str, Any]
-    flags: dict[str, Any]
-    changed: dict[str, Any]  # those of the flags that differ from milestone.toml
-    seed: int
+from speedrun.replay.replaying import Job, prepare
 
 
 def value(text: str) -> Any:
@@ -47,23 +36,32 @@ def value(text: str) -> Any:
 
 
 def changes(text: str) -> dict[str, Any]:
+    """{} for an empty text: the flags as they are."""
     pairs = [one.partition("=") for one in text.split(",") if one]
+    for name, equals, given in pairs:
+        if not (name and equals and given):
+            raise UserError(f"{text!r}: a try is FLAG=VALUE, more of them after commas")
     return {name: value(given) for name, _, given in pairs}
 
 
+def bounds(text: str) -> tuple[str, float, float]:
+    name, _, ends = text.partition("=")
+    low, _, high = (value(end) for end in ends.partition(":"))
+    if not (name and isinstance(low, int | float) and isinstance(high, int | float) and 0 < low < high):
+        raise UserError(f"--range {text}: a range is FLAG=LOW:HIGH with 0 < LOW < HIGH, as learning_rate=1e-3:1e-2")
+    return name, low, high
+
+
 def points(ranges: list[str], number: int) -> list[dict[str, Any]]:
-    """Points of a box NAME=LOW:HIGH, rounded to two digits; a range of whole numbers gives whole numbers."""
+    """Points of a box, rounded to two digits; whole numbers where both ends are such. UserError: no such range."""
     from scipy.stats import qmc
 
-    names, bounds = [], []
-    for one in ranges:
-        name, _, ends = one.partition("=")
-        names.append(name)
-        bounds.append([value(end) for end in ends.split(":")])
-    sample = qmc.Sobol(len(names), seed=0).random_base2(math.ceil(math.log2(number)))[:number]
+    box = [bounds(one) for one in ranges]
+    if not box:
+        raise UserError("--points needs a --range or more, as learning_rate=1e-3:1e-2")
+    sample = qmc.Sobol(len(box), seed=0).random_base2(math.ceil(math.log2(number)))[:number]
     return [
-        {name: place(low, high, share) for name, (low, high), share in zip(names, bounds, row, strict=True)}
-        for row in sample
+        {name: place(low, high, share) for (name, low, high), share in zip(box, row, strict=True)} for row in sample
     ]
 
 
@@ -72,15 +70,15 @@ def place(low: float, high: float, share: float) -> float | int:
     return round(found) if isinstance(low, int) and isinstance(high, int) else float(f"{found:.2g}")
 
 
-def run(one: Try, folder: Path, number: int) -> dict[str, Any]:
+def run(job: Job, changed: dict[str, Any], seed: int, log: Path) -> dict[str, Any]:
     """One line of tuning.jsonl; a run that fails has the end of what it said as its error."""
-    log = folder / f"{number}.txt"
-    given = one.data | one.flags | {"val_every": 10**9, "seed": one.seed, "log_file": log}  # the last step is validated
-    command = [sys.executable, str(one.milestone.script), *(f"--{name}={given[name]}" for name in given)]
+    flags = job.flags | changed
+    given = flags | {"val_every": 10**9, "seed": seed, "log_file": log}  # the last step is validated
+    command = [sys.executable, str(job.milestone.script), *(f"--{name}={given[name]}" for name in given)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     ended = subprocess.run(command, cwd=house.root(), env=environment, capture_output=True, text=True, check=False)
-    said = {"milestone": one.milestone.name, "revision": one.milestone.revision, "seed": one.seed}
-    said |= {"changed": one.changed, "flags": one.flags, "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+    said = {"milestone": job.milestone.name, "revision": job.milestone.revision, "seed": seed}
+    said |= {"changed": changed, "flags": flags, "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
     try:
         found = read_log(log)
         return said | {"final_val_loss": found.final_val_loss, "finished": found.finished}
@@ -99,24 +97,24 @@ def main() -> None:
     parser.add_argument("--seed", type=int, action="append", default=[])
     arguments = parser.parse_args()
     try:
-        track, milestone = load_track(arguments.track), load_milestone(arguments.milestone)
-        flags, data = milestone.flags_for(track), data_flags(track)
-        check_data(track, data)
+        (job,) = prepare([arguments.milestone], arguments.track, runs=1, seed=1, nproc=1, settings={})
+        settings = [changes(one) for one in arguments.tries]
+        settings += points(arguments.ranges, arguments.points) if arguments.points > 0 else []
+        base = changes(arguments.base)
     except UserError as error:
-        parser.exit(2, f"{error}\n")
-    settings = [changes(one) for one in arguments.tries] or ([{}] if not arguments.points else [])
-    if arguments.points:
-        settings += points(arguments.ranges, arguments.points)
-    settings = [changes(arguments.base) | one for one in settings]
-    tries = [
-        Try(milestone, data, flags | changed, changed, seed) for changed in settings for seed in arguments.seed or [1]
-    ]
+        parser.exit(WRONG_CALL, f"{error}\n")
+    tries = [(base | changed, seed) for changed in settings or [{}] for seed in arguments.seed or [1]]
+    house.runs().mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(cores()) as pool:
-        done = pool.map(lambda job: run(job[1], Path(folder), job[0]), enumerate(tries))
-        for line in done:
-            with (track.folder / "tuning.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-            print(line["final_val_loss"] or line.get("error"), line["seed"], line["changed"], flush=True)
+        jobs = [pool.submit(run, job, *one, Path(folder) / f"{number}.txt") for number, one in enumerate(tries)]
+        try:
+            for line in (one.result() for one in jobs):
+                with (house.runs() / f"tuning_{job.track.name}.jsonl").open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(line) + "\n")
+                print(line["final_val_loss"] or line.get("error"), line["seed"], line["changed"], flush=True)
+        except KeyboardInterrupt:  # the runs have had it, too
+            pool.shutdown(wait=False, cancel_futures=True)
+            sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

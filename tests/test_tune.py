@@ -39,7 +39,7 @@ def test_every_run_leaves_a_line(tmp_path):
     call = f"00_first --track toy {tries} --seed 1 --seed 7"
     environment = os.environ | {"SPEEDRUN_HOUSE": str(house), "RANK": "0", "WORLD_SIZE": "1"}
     subprocess.run([sys.executable, str(PATH), *call.split()], env=environment, check=True)
-    lines = [json.loads(line) for line in (house / "records/toy/tuning.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (house / "runs/tuning_toy.jsonl").read_text().splitlines()]
     assert [(line["changed"], line["seed"]) for line in lines[:2]] == [
         ({"num_iterations": 2}, 1),
         ({"num_iterations": 2}, 7),
@@ -47,14 +47,28 @@ def test_every_run_leaves_a_line(tmp_path):
     assert [line["final_val_loss"] for line in lines] == [2.56, 2.56, 2.56, 2.56, None, None]  # 4 x 0.8^2
     assert [line.get("finished") for line in lines[:4]] == ["completed", "completed", "diverged", "diverged"]
     assert all("no such field" in line["error"] for line in lines[4:])
-    assert lines[0]["flags"] == {"num_iterations": 2}
+    assert lines[0]["flags"]["num_iterations"] == 2 and "toy_val" in lines[0]["flags"]["val_files"]
 
 
-def test_what_is_not_there_is_said_in_one_line(tmp_path):
+@pytest.mark.parametrize(
+    ("call", "word"),
+    [
+        ("05_none --track toy", "05_none"),
+        ("00_first --track none", "none"),
+        ("00_first --track toy --try learning_rate", "FLAG=VALUE"),
+        ("00_first --track toy --points 4", "--range"),
+        ("00_first --track toy --points 4 --range learning_rate=1e-3", "LOW:HIGH"),
+        ("00_first --track toy --points 4 --range learning_rate=0:1", "LOW:HIGH"),
+        ("00_first --track toy --points 4 --range learning_rate=a:b", "LOW:HIGH"),
+    ],
+)
+def test_a_wrong_call_is_answered_in_one_line(tmp_path, call, word):
     environment = os.environ | {"SPEEDRUN_HOUSE": str(make_house(tmp_path))}
-    call = [sys.executable, str(PATH), "05_none", "--track", "toy"]
-    ended = subprocess.run(call, env=environment, capture_output=True, text=True, check=False)
-    assert ended.returncode == 2 and "05_none" in ended.stderr and ended.stderr.count("\n") == 1
+    ended = subprocess.run(
+        [sys.executable, str(PATH), *call.split()], env=environment, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2 and word in ended.stderr and ended.stderr.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize("path", sorted(HOUSE.glob("records/*/tuning.jsonl")), ids=lambda path: path.parent.name)
