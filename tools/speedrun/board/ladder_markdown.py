@@ -25,7 +25,7 @@ HOW_TO_READ = (
 
 
 def has_steps(table: Table) -> bool:
-    return len({entry.cohort.milestone for entry in table.entries if entry.frozen}) > 1
+    return len({entry.cohort.milestone for entry in table.rungs}) > 1
 
 
 def sheets(table: Table) -> list[Sheet]:
@@ -38,7 +38,7 @@ def sheets(table: Table) -> list[Sheet]:
 
 def remarks(table: Table) -> list[str]:
     """That steps of different sizes do not compare, where it is so."""
-    sizes = {entry.cohort.milestone: tokens_per_step(entry) for entry in table.entries if entry.frozen}
+    sizes = {entry.cohort.milestone: tokens_per_step(entry) for entry in table.rungs}
     if len(set(sizes.values())) < 2:
         return []
     listed = ", ".join(f"{name} {size:,}" for name, size in sorted(sizes.items()))
