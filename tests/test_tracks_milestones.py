@@ -126,3 +126,12 @@ def test_every_manifest_of_this_clone_can_be_read_and_every_frozen_script_is_as_
         milestone.check_frozen()
         assert set(milestone.flags) <= {track.name for track in tracks}
     assert {track.anchor for track in tracks} <= names
+
+
+def test_the_live_script_has_the_flags_of_the_milestone_whose_program_it_is(monkeypatch):
+    monkeypatch.delenv("SPEEDRUN_HOUSE", raising=False)
+    live, programs = load_milestone("train"), {one.code_sha256(): one for one in all_milestones() if one.sha256}
+    frozen = programs.get(live.code_sha256())
+    if frozen is None:
+        pytest.skip("the live script is ahead of every frozen program")
+    assert (live.flags, live.without) == (frozen.flags, frozen.without)
