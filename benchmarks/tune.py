@@ -99,6 +99,8 @@ def main() -> None:
     try:
         (job,) = prepare([arguments.milestone], arguments.track, runs=1, seed=1, nproc=1, settings={})
         settings = [changes(one) for one in arguments.tries]
+        if arguments.ranges and arguments.points < 1:
+            raise UserError("--range needs --points N: how many points of the box to run")
         settings += points(arguments.ranges, arguments.points) if arguments.points > 0 else []
         base = changes(arguments.base)
     except UserError as error:

@@ -57,6 +57,7 @@ def test_every_run_leaves_a_line(tmp_path):
         ("00_first --track none", "none"),
         ("00_first --track toy --try learning_rate", "FLAG=VALUE"),
         ("00_first --track toy --points 4", "--range"),
+        ("00_first --track toy --range learning_rate=1e-3:1e-2", "--points"),
         ("00_first --track toy --points 4 --range learning_rate=1e-3", "LOW:HIGH"),
         ("00_first --track toy --points 4 --range learning_rate=0:1", "LOW:HIGH"),
         ("00_first --track toy --points 4 --range learning_rate=a:b", "LOW:HIGH"),
