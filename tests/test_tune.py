@@ -4,15 +4,19 @@ import importlib.util
 import json
 import math
 import os
+import re
 import subprocess
 import sys
+from collections import Counter, defaultdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from standin import make_house
 
 HOUSE = Path(__file__).resolve().parents[1]
 PATH = HOUSE / "benchmarks" / "tune.py"
+TUNING = HOUSE / "docs" / "tuning.md"
 
 
 @pytest.fixture(scope="module")
@@ -72,12 +76,39 @@ def test_a_wrong_call_is_answered_in_one_line(tmp_path, call, word):
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.parametrize("path", sorted(HOUSE.glob("records/*/tuning.jsonl")), ids=lambda path: path.parent.name)
-def test_filed_tries_are_whole(path):
-    """What NOTES say of the tuning can be followed: which program, all flags, seed, and a loss for every try."""
-    tries = [json.loads(line) for line in path.read_text().splitlines()]
-    assert tries
-    for one in tries:
+def tries(track: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (HOUSE / "records" / track / "tuning.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("track", sorted(path.parent.name for path in HOUSE.glob("records/*/tuning.jsonl")))
+def test_filed_tries_are_whole(track):
+    """What is said of the tuning can be followed: which program, all flags, seed, and a loss for every try."""
+    assert tries(track)
+    for one in tries(track):
         assert (HOUSE / "history" / one["milestone"] / "train_gpt2.py").is_file()
         assert one["finished"] == "completed" and math.isfinite(one["final_val_loss"])
         assert one["flags"] | one["changed"] == one["flags"] and type(one["seed"]) is int
+
+
+def test_tuning_document_counts_the_filed_tries():
+    """The same small effort for each milestone can be counted in the files; 1.60's search, with 3 layers, is apart."""
+    rows = re.findall(r"^\| (\d\d_\w+) \| \d+ \+ (\d+) \| \d+ \+ (\d+) \|$", TUNING.read_text(), re.MULTILINE)
+    for track, column in (("shakespeare-char", 1), ("toy-cpu", 2)):
+        filed = Counter(one["milestone"] for one in tries(track) if one["flags"]["num_layers"] == 4)
+        assert filed == {row[0]: int(row[column]) for row in rows}
+
+
+def test_tuning_document_has_the_losses_of_the_filed_tries():
+    """Every candidate for 1.60: the shape, and the mean of its four seeds."""
+    seeds: dict[str, list[float]] = defaultdict(list)
+    shapes = {}
+    for one in tries("shakespeare-char"):
+        flags = one["flags"]
+        if flags["num_layers"] == 3:
+            seeds[key := json.dumps(flags, sort_keys=True)].append(one["final_val_loss"])
+            shapes[key] = f"3 x {flags['model_dim']}", flags["batch_size"], flags["num_iterations"]
+    assert f"Then {sum(map(len, seeds.values()))} filed runs" in TUNING.read_text()
+    known = {(*shapes[key], f"{sum(losses) / 4:.4f}") for key, losses in seeds.items() if len(losses) == 4}
+    rows = re.findall(r"^\| (3 x \d+) \| (\d+) \| ([\d,]+) \| .* \| ([\d.]+) \|$", TUNING.read_text(), re.MULTILINE)
+    assert len(rows) == 10
+    assert {(shape, int(batch), int(steps.replace(",", "")), mean) for shape, batch, steps, mean in rows} <= known
