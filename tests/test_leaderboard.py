@@ -246,6 +246,15 @@ def test_names_say_what_a_name_alone_does_not(house):
     assert "00_baseline (num_layers=6)" in labels
 
 
+def test_of_many_changes_the_name_tells_those_of_the_clock_and_the_first_of_the_script(house):
+    flags = ("num_layers", "model_dim", "batch_size", "beta2", "compile")
+    add(house, "small", hyperparameters=dict.fromkeys(flags, 2) | {"compile": False})
+    add(house, "compiled", hyperparameters=dict.fromkeys(flags, 3) | {"compile": True})
+    labels = {entry.label for entry in judged(house).tables[0].entries}
+    assert "00_baseline (compile=False, num_layers=2, model_dim=2 and 2 more)" in labels
+    assert "00_baseline (compile=True, num_layers=3, model_dim=3 and 2 more)" in labels
+
+
 # The verb and leaderboard.md
 
 

@@ -21,12 +21,11 @@ from speedrun.milestones import Milestone
 from speedrun.replay.plans import sessions
 
 CAPTION = (
-    "Each technique is removed alone and the other flags stay as they were tuned for the full program, not for the "
-    "one without it: that favours the full program. Mean ± standard deviation over n seeds. The difference is the mean "
-    "final loss without the technique minus that of the full program, in nats a token, with a 95% confidence interval; "
-    "p is of a one-sided Welch t-test that the loss without it is higher (for better: lower); a difference counts as "
-    f"shown where p < {SHOWN}, which is not corrected for the number of rows. Time a step is that without the "
-    "technique over that of the full program."
+    "Each technique is removed alone; the other flags stay as tuned for the full program, which favours it. Mean ± "
+    "standard deviation over n seeds. The difference is the mean final loss without the technique minus that of the "
+    "full program, in nats a token, with a 95% confidence interval; p is of a one-sided Welch t-test that the loss is "
+    f"higher (for better: lower), and it counts as shown where p < {SHOWN}, not corrected for the number of rows. Time "
+    "a step is that without the technique over that of the full program."
 )
 TOGETHER = "Every row took turns with the full program."
 APART = "Times are left out of rows that were run in another session than the full program."

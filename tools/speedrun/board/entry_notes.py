@@ -6,6 +6,7 @@ from typing import Any
 from speedrun.board.cohorts import Cohort
 from speedrun.reading.logs import printable
 
+CLOCK = ("compile", "precision")  # told first: they change the time more than the loss
 DECIDED_AT_START = frozenset({"vocab_size", "precision", "device"})  # a flag may leave them to the machine or the data
 
 
@@ -36,9 +37,10 @@ def note(
         return ""
     others = stated if len(stated) == 1 else alike  # what is told apart from the present flags is so from the rest too
     fields = [c.fields for c in others]
-    names = sorted({name for table in fields for name in table} - {"num_iterations"})
     own = cohort.fields
-    differing = [name for name in names if name in own and any(t.get(name) != own[name] for t in fields)]
+    order = [*CLOCK, *(name for name in cohort.runs[0].header.hyperparameters if name not in CLOCK)]  # as in the script
+    names = [name for name in order if name in own and name != "num_iterations"]
+    differing = [name for name in names if any(table.get(name) != own[name] for table in fields)]
     if len(differing) > 1:
         differing = [name for name in differing if name != "val_every"]  # no matter of training
     if differing:

@@ -25,6 +25,8 @@ ABLATION = "<!-- ablation:begin -->", "<!-- ablation:end -->"
 LADDER = "<!-- ladder:begin -->", "<!-- ladder:end -->"
 HISTORY = "<!-- history:begin -->", "<!-- history:end -->"
 
+READ = "What ratios and p are, and what counts as shown: [leaderboard.md](../../leaderboard.md), before the ladders."
+
 
 class Document(NamedTuple):
     path: Path
@@ -78,7 +80,7 @@ def measured(milestone: Milestone, boards: Sequence[Board]) -> str:
         return NOT_MEASURED + former + "\n"
     parts = [part for name in sorted(rows) for part in _hardware(revision + name, rows[name], places[name])]
     if any(row[-1].text != NONE for members in rows.values() for row in members):
-        parts.append(escape(ladder_markdown.TEST))
+        parts.append(READ)
     return "\n\n".join(parts) + "\n"
 
 
