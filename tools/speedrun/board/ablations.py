@@ -1,7 +1,7 @@
 """Ablations: a milestone's runs with a technique turned off, and what each technique is worth alone.
 
     ablated = recognised(cohorts, {"02_modern_arch": switches(milestone, "toy-cpu")})
-    for ablation in ablations(full_cohorts, ablated, targets=[1.4412], final=False, sessions={}):
+    for ablation in ablations(full_cohorts, ablated, targets=[1.4812], final=False, sessions={}):
         print([(worth.variant.without, worth.difference.difference, worth.p) for worth in ablation.worths])
 
 Whether a technique was off is read from the hyperparameters in the logs, never from names of files or folders; which
