@@ -107,16 +107,23 @@ def main() -> None:
         parser.exit(WRONG_CALL, f"{error}\n")
     tries = [(base | changed, seed) for changed in settings or [{}] for seed in arguments.seed or [1]]
     house.runs().mkdir(exist_ok=True)
+    path = house.runs() / f"tuning_{job.track.name}.jsonl"
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(cores()) as pool:
         jobs = [pool.submit(run, job, *one, Path(folder) / f"{number}.txt") for number, one in enumerate(tries)]
         try:
             for line in (one.result() for one in jobs):
-                with (house.runs() / f"tuning_{job.track.name}.jsonl").open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(line) + "\n")
                 print(line["final_val_loss"] or line.get("error"), line["seed"], line["changed"], flush=True)
+                with path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(line) + "\n")
         except KeyboardInterrupt:  # the runs have had it, too
             pool.shutdown(wait=False, cancel_futures=True)
             sys.exit(INTERRUPTED)
+        except OSError as error:
+            pool.shutdown(wait=False, cancel_futures=True)
+            parser.exit(
+                WRONG_CALL,
+                f"{path}: {error.strerror}. Mend that and call this again; what had ended is printed above\n",
+            )
 
 
 if __name__ == "__main__":

@@ -54,6 +54,18 @@ def test_every_run_leaves_a_line(tmp_path):
     assert lines[0]["flags"]["num_iterations"] == 2 and "toy_val" in lines[0]["flags"]["val_files"]
 
 
+def test_a_file_that_cannot_be_written_ends_the_tries_in_one_line(tmp_path):
+    house = make_house(tmp_path)
+    (house / "runs/tuning_toy.jsonl").mkdir(parents=True)  # as good as a full disk
+    call = "00_first --track toy --try num_iterations=2 --seed 1 --seed 2 --seed 3"
+    environment = os.environ | {"SPEEDRUN_HOUSE": str(house), "RANK": "0", "WORLD_SIZE": "1"}
+    ended = subprocess.run(
+        [sys.executable, str(PATH), *call.split()], env=environment, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2 and "tuning_toy.jsonl: Is a directory" in ended.stderr
+    assert ended.stderr.count("\n") == 1 and ended.stdout.startswith("2.56 1 ")  # the loss of the run is not lost
+
+
 @pytest.mark.parametrize(
     ("call", "word"),
     [
