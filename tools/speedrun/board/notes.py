@@ -110,7 +110,8 @@ def _row(board: Board, entry: Entry, climb: Climb | None, rung: Rung | None) -> 
     steps, time = (rung.step_spread, rung.time_spread) if rung else (None, None)
     against, missed = NONE, f"{rung.reach.met}/{rung.reach.runs} met" if rung else NONE
     if rung and rung.before:
-        against = f"{rung.before.cohort.milestone}: {ladder_markdown.verdict(rung)}"
+        before, against = rung.before.cohort.milestone, ladder_markdown.verdict(rung)
+        against = against if before in against else f"{before}: {against}"
     return (
         Cell(board.track.name, note=entry.note),
         Cell(str(entry.loss.n)),
