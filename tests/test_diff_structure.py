@@ -168,7 +168,7 @@ def test_unknown_syntax_falls_back_to_plain_lines():
     assert compared(PROGRAM, UNKNOWN).unknown == ("train_gpt2.py",)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.text(alphabet="ab# \n\t\"'():\\\x0c\x00def class", max_size=80), st.text(max_size=40))
 def test_any_text_can_be_compared_and_no_line_is_lost(before, after):
     found = compared(before, after)
