@@ -55,7 +55,7 @@ def test_without_data_nothing_starts_and_the_command_that_gets_it_comes_next(roo
     shutil.rmtree(root / "data")
     assert run_verb("doctor", "doctor", []) == 1
     out, err = capsys.readouterr()
-    assert "get it: python data/toy.py" in out and err == ""
+    assert "\nget toy: python data/toy.py\n" in out and err == ""
     lines = out.rstrip().splitlines()
     assert lines[-3:] == [
         "Nothing starts here yet.", "next: python data/toy.py", "then: speedrun replay 00_first --track toy",
@@ -95,7 +95,9 @@ def test_many_milestones_and_tracks_fit_80_columns(root, capsys):
     for name in ("fineweb-124m", "fineweb-350m", "shakespeare-char", "your-text"):
         add_track(root, name)
     run_verb("doctor", "doctor", [])
-    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "shakespeare-char" in next(line for line in lines if line.startswith("starts here"))  # not folded
 
 
 def test_an_empty_house_is_a_no_and_not_a_crash(tmp_path, capsys, monkeypatch):

@@ -22,14 +22,18 @@ MEANING = {
 def show(diagnosis: Diagnosis) -> None:
     console = Console()
     console.print(_machine(diagnosis.machine))
+    console.print()
     console.print(_data(diagnosis.shards))
+    for command, tracks in _ways_to_data(diagnosis.shards).items():  # not in the table: a folded one cannot be copied
+        console.print(Text(f"get {', '.join(tracks)}: {command}"), soft_wrap=True)
+    console.print()
     console.print(_matrix(diagnosis))
     missing = {what for start in diagnosis.matrix for what in start.missing}
     for what, meaning in MEANING.items():
         if what in missing:
-            console.print(Text(f" {what}: {meaning}", style="dim"))
+            console.print(Text(f"{what}: {meaning}", style="dim"))
     for fault in diagnosis.faults:
-        console.print(Text(f" ! {fault}", style="yellow"), soft_wrap=True)
+        console.print(Text(f"! {fault}", style="yellow"), soft_wrap=True)
     console.print()
     if not diagnosis.starts:
         console.print(Text("Nothing starts here yet.", style="bold"))
@@ -37,8 +41,9 @@ def show(diagnosis: Diagnosis) -> None:
         console.print(Text(f"{'then' if number else 'next'}: {command}", style="bold"), soft_wrap=True)
 
 
-def _table(*headings: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_header=bool(headings))
+def _table(*headings: str, gap: int = 2) -> Table:
+    padding = (0, gap - 1, 0, 0)  # beside the divider
+    table = Table(box=box.SIMPLE_HEAD, padding=padding, pad_edge=False, show_edge=False, show_header=bool(headings))
     for heading in headings:
         table.add_column(Text(heading), overflow="fold")
     return table
@@ -47,7 +52,7 @@ def _table(*headings: str) -> Table:
 def _machine(machine: Machine) -> Table:
     table = _table()
     for name, value in _facts(machine):
-        table.add_row(Text(f" {name}", style="bold"), Text(value))
+        table.add_row(Text(name, style="bold"), Text(value))
     return table
 
 
@@ -75,9 +80,18 @@ def _data(shards: Sequence[Shards]) -> Table:
             Text(found.track),
             Text(_count(found.train, found.train_tokens)),
             Text(_count(found.val, found.val_tokens)),
-            Text(found.folder if found.present else f"get it: {found.make}"),
+            Text(found.folder) if found.present else Text("missing", style="yellow"),
         )
     return table
+
+
+def _ways_to_data(shards: Sequence[Shards]) -> dict[str, list[str]]:
+    """Command -> the tracks whose missing data it gets."""
+    ways: dict[str, list[str]] = {}
+    for found in shards:
+        if not found.present:
+            ways.setdefault(found.make, []).append(found.track)
+    return ways
 
 
 def _count(shards: int, tokens: int) -> str:
@@ -87,7 +101,7 @@ def _count(shards: int, tokens: int) -> str:
 def _matrix(diagnosis: Diagnosis) -> Table:
     """Rows are milestones, columns tracks; a cell says yes or what is missing."""
     tracks = [found.track for found in diagnosis.shards]
-    table = _table("starts here", *tracks)
+    table = _table("starts here", *tracks, gap=1)  # the tracks and longest names that are there just fit 80 columns
     cells: dict[str, list[Text]] = {}
     for start in diagnosis.matrix:
         cell = Text(", ".join(start.missing), style="yellow") if start.missing else Text("yes", style="green")
