@@ -157,8 +157,8 @@ def losses(track: str, name: str, steps: int) -> dict[int, float]:
     """Seed -> last loss: of the tries with the present flags but for the steps, and of the ladder of ten seeds."""
 
     def kept(flags: Mapping[str, Any]) -> dict[str, Any]:
-        data, number = ("train_files", "val_files", "val_tokens"), ("num_iterations", "cooldown_iterations", "val_every")
-        return {flag: value for flag, value in flags.items() if flag not in data + number}
+        data, own = ("train_files", "val_files", "val_tokens"), ("num_iterations", "cooldown_iterations", "val_every")
+        return {flag: value for flag, value in flags.items() if flag not in data + own}
 
     present = kept(load_milestone(name).flags[track])
     found = {}
