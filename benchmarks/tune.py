@@ -5,8 +5,8 @@
 
 A try is the track's flags in milestone.toml with some changed. --points takes that many of a scrambled Sobol sequence
 in the box of the ranges (on a log scale), the same every time. Several --seed run every try with each of them. Each run
-that ends adds one line to runs/tuning_TRACK.jsonl: all its flags, its seed and its final loss; what is to stay goes to
-records/TRACK/tuning.jsonl. Not a test.
+that ends adds one line to runs/tuning_TRACK.jsonl: all its flags, its seed, where it ran and its final loss; what is to
+stay goes to records/TRACK/tuning.jsonl. Not a test.
 """
 
 import argparse
@@ -81,7 +81,9 @@ def run(job: Job, changed: dict[str, Any], seed: int, log: Path) -> dict[str, An
     said |= {"changed": changed, "flags": flags, "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
     try:
         found = read_log(log)
-        return said | {"final_val_loss": found.final_val_loss, "finished": found.finished}
+        precision = found.header.hyperparameters.get("precision")  # decided, where it was auto
+        ran = {"cpu": found.header.host.cpu, "precision": precision}
+        return said | ran | {"final_val_loss": found.final_val_loss, "finished": found.finished}
     except (LogError, OSError):
         return said | {"final_val_loss": None, "error": (ended.stderr.strip().splitlines() or ["no log"])[-1]}
 

@@ -55,6 +55,7 @@ def test_every_run_leaves_a_line(tmp_path):
     assert [line.get("finished") for line in lines[:4]] == ["completed", "completed", "diverged", "diverged"]
     assert all("no such field" in line["error"] for line in lines[4:])
     assert lines[0]["flags"]["num_iterations"] == 2 and "toy_val" in lines[0]["flags"]["val_files"]
+    assert {"cpu", "precision"} <= lines[0].keys()  # rounding is as good as another seed
 
 
 def test_a_file_that_cannot_be_written_ends_the_tries_in_one_line(tmp_path):
@@ -91,15 +92,18 @@ def test_a_wrong_call_is_answered_in_one_line(tmp_path, call, word):
     assert not (tmp_path / "runs").exists()
 
 
-def tries(track: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (HOUSE / "records" / track / "tuning.jsonl").read_text().splitlines()]
+def tries(track: str, file: str = "tuning.jsonl") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (HOUSE / "records" / track / file).read_text().splitlines()]
 
 
-@pytest.mark.parametrize("track", sorted(path.parent.name for path in HOUSE.glob("records/*/tuning.jsonl")))
-def test_filed_tries_are_whole(track):
+FILED = [(path.parent.name, path.name) for path in sorted(HOUSE.glob("records/*/*.jsonl"))]
+
+
+@pytest.mark.parametrize(("track", "file"), FILED)
+def test_filed_tries_are_whole(track, file):
     """What is said of the tuning can be followed: which program, all flags, seed, and a loss for every try."""
-    assert tries(track)
-    for one in tries(track):
+    assert tries(track, file)
+    for one in tries(track, file):
         assert (HOUSE / "history" / one["milestone"] / "train_gpt2.py").is_file()
         assert one["finished"] == "completed" and math.isfinite(one["final_val_loss"])
         assert one["flags"] | one["changed"] == one["flags"] and type(one["seed"]) is int
@@ -170,3 +174,16 @@ def losses(track: str, name: str, steps: int) -> dict[int, float]:
         if run.header.hyperparameters["num_iterations"] == steps:
             found[run.header.seed] = run.final_val_loss
     return found
+
+
+def test_tuning_document_has_the_losses_of_the_smaller_shapes():
+    """Two seeds each, with as many value embeddings as the layers allow and no other flag changed."""
+    found = defaultdict(dict)
+    for one in tries("shakespeare-char", "shapes.jsonl"):
+        if one["changed"].keys() <= {"num_layers", "model_dim", "value_embeddings"}:
+            shape = f"{one['flags']['num_layers']} x {one['flags']['model_dim']}"
+            found[shape, one["milestone"][:2]][one["seed"]] = one["final_val_loss"]
+    rows = re.findall(r"^\| (\d x \d+)" + r" \| ([\d.–]+)" * 4 + r" \|$", TUNING.read_text(), re.MULTILINE)
+    said = {(row[0], name): mean for row in rows for name, mean in zip(("00", "01", "02", "04"), row[1:], strict=True)}
+    known = {key: f"{(losses[1] + losses[2]) / 2:.4f}" for key, losses in found.items() if losses.keys() == {1, 2}}
+    assert len(known) == 15 and {key: mean for key, mean in said.items() if mean != "–"} == known
