@@ -88,7 +88,7 @@ def test_a_shard_that_is_cut_in_half_is_named_and_does_not_start(root, capsys):
     os.truncate(shard, shard.stat().st_size - 2)
     assert run_verb("doctor", "doctor", []) == 1
     out = " ".join(capsys.readouterr().out.split())
-    assert "toy_train_000001.bin: cut off" in out and "next: python data/toy.py" in out
+    assert "damaged" in out and "toy_train_000001.bin: cut off" in out and "next: python data/toy.py" in out
 
 
 def test_many_milestones_and_tracks_fit_80_columns(root, capsys):

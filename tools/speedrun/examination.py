@@ -80,7 +80,7 @@ def _data(shards: Sequence[Shards]) -> Table:
             Text(found.track),
             Text(_count(found.train, found.train_tokens)),
             Text(_count(found.val, found.val_tokens)),
-            Text(found.folder) if found.present else Text("missing", style="yellow"),
+            Text(found.folder) if found.present else Text("damaged" if found.faults else "missing", style="yellow"),
         )
     return table
 
