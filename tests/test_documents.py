@@ -1,12 +1,16 @@
 """What the documents promise: links that lead somewhere, names that exist, commands that are known."""
 
 import ast
+import io
 import re
 import shlex
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+from speedrun.board.terminal import show_boards
 from speedrun.cli import ALIASES, VERBS
+from speedrun.verbs.leaderboard import judge
 
 HOUSE = Path(__file__).resolve().parents[1]
 DOCUMENTS = [HOUSE / "README.md", HOUSE / "leaderboard.md", HOUSE / "data/README.md", *HOUSE.glob("history/*/NOTES.md")]
@@ -44,3 +48,11 @@ def test_commands_are_known(document: Path) -> None:
         else:
             script = next(word for word in words if word.endswith(".py"))
             assert (HOUSE / script).exists(), line
+
+
+def test_the_table_in_the_readme_is_the_one_that_is_printed() -> None:
+    boards, _ = judge(["records"], "toy-cpu")
+    printed = io.StringIO()
+    show_boards(Console(file=printed, width=100, highlight=False), boards)
+    lines = "\n".join(line.rstrip() for line in printed.getvalue().splitlines())
+    assert f"```\n{lines.strip()}\n" in (HOUSE / "README.md").read_text()

@@ -50,6 +50,33 @@ def add(house: Path, name: str = "a", seeds=(1, 2, 3), **fields):
     ]
 
 
+def shown(house: Path, width: int, monkeypatch, capsys) -> str:
+    """What a terminal of that width shows of one program's runs, compiled, and not compiled with repeated seeds."""
+    for name, compiled in (("a", False), ("b", False), ("c", True)):
+        own = {"milestone": "03_distributed_muon", "program": "its own\n", "hyperparameters": {"compile": compiled}}
+        add(house, name, run_id=name, final=1.75 if compiled else 1.8, **own)
+    write_track(house, targets=[2.0, 1.9])
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert leaderboard("--from", "runs") == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 160])
+def test_no_terminal_cuts_a_figure_or_breaks_a_name(house, width, monkeypatch, capsys):
+    out = shown(house, width, monkeypatch, capsys)
+    rows = [line for line in out.splitlines() if line[:2] in ("1 ", "2 ")]
+    assert [row.split()[1] for row in rows] == ["03_distributed_muon"] * 2
+    assert sum(row.rstrip().endswith(" 6 (3)") for row in rows) == 1 and "(seeds)" in out
+    assert max(map(len, rows)) <= width
+
+
+def test_a_narrow_terminal_tells_entries_apart_below_the_table(house, monkeypatch, capsys):
+    out = shown(house, 80, monkeypatch, capsys)
+    assert out.count("03_distributed_muon (a)") == 2  # in the ranking and among the further targets
+    assert "(a) compile=True" in out and "tokens" not in out
+    assert "03_distributed_muon (compile=True)" in shown(house, 160, monkeypatch, capsys)
+
+
 # Statistics of one cohort
 
 
@@ -101,6 +128,25 @@ def test_a_repeated_seed_is_one_value_of_the_loss(house):
     (entry,) = judged(house).tables[0].entries
     assert len(entry.cohort.complete) == 4 and entry.loss.n == 2
     assert entry.loss.std == pytest.approx(statistics.stdev([1.80, 1.81]))
+
+
+def test_a_repeated_seed_does_not_narrow_the_speedup(house):
+    def gain(folder: str):
+        add(house, folder + "a", run_id=folder + "a")
+        add(
+            house,
+            folder + "b",
+            run_id=folder + "b",
+            milestone="01_muon",
+            ms_per_step=50,
+            final=1.75,
+            seeds=(1, 2, 3, 4),
+        )
+        return judged(house, targets=[1.9]).tables[0].entries[0].speedups[0]
+
+    once = gain("first")
+    assert once is not None and once.low is not None
+    assert gain("second") == pytest.approx(once)
 
 
 def test_a_copied_log_counts_once(house):

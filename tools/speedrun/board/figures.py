@@ -99,19 +99,25 @@ def reached(reach: Reach) -> Cell:
 
 
 def runs(entry: Entry) -> str:
+    """ "10 (5)": ten runs of five seeds."""
     complete, seeds = len(entry.cohort.complete), entry.loss.n
-    return str(complete) if seeds == complete else f"{complete} ({seeds} seed{'s' if seeds > 1 else ''})"
+    return str(complete) if seeds == complete else f"{complete} ({seeds})"
 
 
 def sheet(table: Table, floor: float | None) -> Sheet:
     """The ranking by the main target (the first); what ranks stands next to the name."""
     main = f" to {target_text(table.targets[0])}" if table.targets else ""
-    headings = ["#", "milestone", f"time{main}", "speedup", "val loss", "above floor", "tokens", "steps", "runs"]
-    rows = [_row(entry) for entry in table.entries]
-    if floor is None:
-        headings.pop(5)
-        rows = [(*row[:5], *row[6:]) for row in rows]
-    return Sheet(tuple(headings), tuple(rows))
+    repeated = any(len(entry.cohort.complete) > entry.loss.n for entry in table.entries)
+    headings = ["#", "milestone", f"time{main}", "speedup", "val loss", "above floor", "tokens", "steps"]
+    headings.append("runs (seeds)" if repeated else "runs")
+    whole = Sheet(tuple(headings), tuple(_row(entry) for entry in table.entries))
+    return without(whole, "above floor") if floor is None else whole
+
+
+def without(sheet: Sheet, heading: str) -> Sheet:
+    """The same but for one column, if it is there."""
+    kept = [i for i, name in enumerate(sheet.headings) if name != heading]
+    return Sheet(tuple(sheet.headings[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in sheet.rows))
 
 
 def _row(entry: Entry) -> tuple[Cell, ...]:

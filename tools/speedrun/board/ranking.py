@@ -178,9 +178,9 @@ def _table(track: Track, cohorts: list[Cohort], known: Known) -> Table:
 
 
 def _gains(base: Sequence[Reach], own: Sequence[Reach]) -> tuple[Ratio | None, ...]:
-    """The speedup over the base, one for each target; None where not all runs of both met it."""
+    """The speedup over the base, one for each target, a seed counted once; None where not all runs of both met it."""
     return tuple(
-        speedup(theirs.times, ours.times) if theirs.all_met and ours.all_met else None
+        speedup(theirs.seed_times, ours.seed_times) if theirs.all_met and ours.all_met else None
         for theirs, ours in zip(base, own, strict=True)
     )
 

@@ -1,6 +1,8 @@
 """The boards as tables in a terminal of 80 columns or more; names out of logs are never taken for markup."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from string import ascii_lowercase
 
 from rich import box
 from rich.console import Console
@@ -10,9 +12,10 @@ from rich.text import Text
 from speedrun.board import figures
 from speedrun.board.figures import Sheet
 from speedrun.board.normalized import across
-from speedrun.board.ranking import Board
+from speedrun.board.ranking import Board, Table
 
 LEFT = ("milestone", "log", "state", "hardware")
+SPARED = ("tokens", "above floor")  # columns that other columns and the target line tell too, the first to go first
 
 
 def show_boards(console: Console, boards: Sequence[Board]) -> None:
@@ -25,18 +28,48 @@ def show_boards(console: Console, boards: Sequence[Board]) -> None:
         for table in filter(lambda table: table.entries, board.tables):
             console.print()
             console.print(Text(table.hardware, style="cyan"))
-            console.print(grid(figures.sheet(table, board.track.data.floor), roomy))
-            more = figures.further(table)
-            if more:
-                console.print()
-                console.print(grid(more, roomy))
-            console.print()
+            _show_table(console, board, table, roomy)
             for remark in figures.remarks(board, table):
                 console.print(Text(remark, style="dim"))
         _show_across(console, board, roomy)
         for problem in board.problems:
             console.print(Text(f"! {problem}", style="yellow"))
         console.print()
+
+
+def _show_table(console: Console, board: Board, table: Table, roomy: bool) -> None:
+    """The ranking and the further targets; in a narrow terminal what tells entries apart stands below them."""
+    ranking, more = figures.sheet(table, board.track.data.floor), figures.further(table)
+    marks = {} if _fits(console, ranking, roomy) else _marks(table)
+    ranking = _marked(ranking, marks)
+    for heading in SPARED:
+        if not _fits(console, ranking, roomy):
+            ranking = figures.without(ranking, heading)
+    console.print(grid(ranking, roomy))
+    if more:
+        console.print()
+        console.print(grid(_marked(more, marks), roomy))
+    console.print()
+    for note, mark in marks.items():
+        console.print(Text(f"({mark}) {note}", style="dim"))
+
+
+def _fits(console: Console, sheet: Sheet, roomy: bool) -> bool:
+    """Whether no name has to wrap."""
+    unbounded = console.options.update(max_width=1000)
+    return console.measure(grid(sheet, roomy), options=unbounded).maximum <= console.width
+
+
+def _marks(table: Table) -> dict[str, str]:
+    """Note -> a letter, or a number where letters do not suffice."""
+    notes = list(dict.fromkeys(entry.note for entry in table.entries if entry.note))
+    marks = ascii_lowercase if len(notes) <= len(ascii_lowercase) else map(str, range(1, len(notes) + 1))
+    return dict(zip(notes, marks, strict=False))
+
+
+def _marked(sheet: Sheet, marks: dict[str, str]) -> Sheet:
+    rows = tuple(tuple(replace(cell, note=marks.get(cell.note, cell.note)) for cell in row) for row in sheet.rows)
+    return replace(sheet, rows=rows)
 
 
 def _show_across(console: Console, board: Board, roomy: bool) -> None:
