@@ -62,6 +62,15 @@ def test_a_wrong_call_is_one_line_and_leaves_nothing(root, capsys, arguments, ex
     assert not (root / "runs").exists()
 
 
+def test_to_compile_without_a_compiler_is_refused(root, capsys, monkeypatch):
+    monkeypatch.setenv("CXX", "no_such_compiler")
+    monkeypatch.setattr("shutil.which", lambda name: None)  # no nvidia-smi either
+    assert run_verb("replay", "replay", ["00", "--track", "toy", "--set", "compile=true"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1 and "no_such_compiler" in err
+    assert not (root / "runs").exists()
+
+
 @pytest.mark.parametrize("damage", ["missing", "empty", "val missing"])
 def test_without_data_it_names_the_command_that_gets_it(root, capsys, damage):
     if damage == "missing":

@@ -85,6 +85,12 @@ def cpu_fact(name: str) -> str | None:
     return next((value.strip() for key, _, value in facts if key.strip() == name), None)
 
 
+def cpp_compiler() -> tuple[str, bool]:
+    """The C++ compiler that torch.compile calls for code on the CPU, and whether it is there."""
+    name = os.environ.get("CXX") or ("clang++" if sys.platform == "darwin" else "g++")
+    return name, shutil.which(name) is not None
+
+
 def memory_gib() -> float | None:
     """Of the machine, or what a container may use of it."""
     limits = []

@@ -8,6 +8,7 @@ Not here: arguments and printing of results (verbs/replay.py), judging of the ru
 """
 
 import importlib.util
+import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ from typing import Any
 from speedrun import house
 from speedrun.errors import INTERRUPTED, NO, WRONG_CALL, YES, UserError
 from speedrun.files import write_text
+from speedrun.machine import cpp_compiler
 from speedrun.milestones import Milestone, load_milestone
 from speedrun.reading.logs import LogError, printable, read_log
 from speedrun.reading.runs import Run
@@ -102,6 +104,7 @@ def prepare(
         switched = milestone.flags_without(without)
         flags = data_flags(track) | milestone.flags_for(track) | dict(settings) | switched
         check_data(track, flags)
+        check_compiler(flags)
         jobs.append(Job(milestone, track, tuple(range(seed, seed + runs)), nproc, flags, tuple(dict.fromkeys(without))))
     return jobs
 
@@ -118,6 +121,15 @@ def check_data(track: Track, flags: Mapping[str, Any]) -> None:
         if not any(folder.glob(pattern.name)):
             state = "is empty of them" if folder.is_dir() else "does not exist"
             raise UserError(f"no shards at {pattern}: {house.shown(folder)} {state}; to get them: {track.data.make}")
+
+
+def check_compiler(flags: Mapping[str, Any]) -> None:
+    """Refuse torch.compile without a C++ compiler, of which PyTorch says so in a traceback; not where GPUs may be."""
+    name, found = cpp_compiler()
+    if str(flags.get("compile")).lower() == "true" and not found and shutil.which("nvidia-smi") is None:
+        raise UserError(
+            f"compile=true needs the C++ compiler {name}, which is not here: install it, or name another in CXX"
+        )
 
 
 def replay(jobs: Sequence[Job], shown: Display) -> Replayed:
