@@ -157,6 +157,16 @@ def test_tuning_document_has_the_largest_losses():
     assert len(seen) == 18
 
 
+def test_tuning_document_has_the_largest_losses_of_the_seeds_that_had_no_part():
+    said = re.search(r"all end below 1\.70: at most at ([\d., and]+) \(00 to 04\)", TUNING.read_text())
+    largest = []
+    for milestone in sorted((HOUSE / "records/shakespeare-char").glob("0*")):
+        runs = [read_log(path) for path in milestone.glob("20261122T184212Z*/seed_*.txt")]
+        assert sorted(run.header.seed for run in runs) == [11, 12, 13, 14, 15]
+        largest.append(f"{max(run.val[-1].loss for run in runs):.4f}")
+    assert said and re.findall(r"1\.\d{4}", said[1]) == largest
+
+
 def losses(track: str, name: str, steps: int) -> dict[int, float]:
     """Seed -> last loss: of the tries with the present flags but for the steps, and of the ladder of ten seeds."""
 
