@@ -66,6 +66,25 @@ def test_every_chart_is_drawn_and_nothing_sticks_out(opened, width, scheme):
     assert all(c > 230 for c in channels) if scheme == "light" else all(c < 40 for c in channels)
 
 
+def test_two_machines_fit_into_the_width_of_a_laptop(browser, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPEEDRUN_HOUSE", str(tmp_path))
+    write_track(tmp_path, targets=[2.0])
+    write_milestone(tmp_path)
+    for machine, cpu in enumerate(("AMD EPYC", "Intel(R) Xeon(R) Processor with a name @ 2.50GHz")):
+        for seed in (1, 2, 3):
+            own = {"host": {"cpu": cpu, "cores": 2}, "run_id": f"{machine}_{seed}"}
+            write_log(tmp_path / f"runs/a{machine}", seed=seed, final=1.80 + 0.01 * seed, **own)
+            flags = {"num_layers": 3, "model_dim": 96, "rotary_base": 1000.0, "compile": True}
+            own["run_id"] += "with flags"
+            write_log(tmp_path / f"runs/b{machine}", seed=seed, final=1.7, hyperparameters=flags, **own)
+    assert run_verb("leaderboard", "leaderboard", ["--from", "runs"]) == 0
+    with opening(browser, tmp_path / "site" / "leaderboard.html") as open_page:
+        tables = open_page(1280).locator(".scroll")
+        assert tables.count() == 3 and tables.last.locator("tbody tr").count() == 4
+        assert tables.evaluate_all("all => all.map(one => one.scrollWidth - one.clientWidth)") == [0, 0, 0]
+        assert tables.last.get_by_text("the anchor").count() == 2
+
+
 def test_the_charts_hold_the_points_of_the_logs(page):
     lines = page.evaluate(
         "document.querySelector('#track-toy .chart[data-axis=time]').data.map(t => [t.mode, t.x, t.y, t.text])"

@@ -100,7 +100,8 @@ def _across(board: Board) -> str:
     parts = []
     for one in across(board):
         parts += [_sheet(figures.across(one), colors(board))] if one.rows else []
-        parts += [f"<p>{escape(remark)}</p>" for remark in figures.across_remarks(board, one)]
+        remarks = "".join(f"<p>{escape(remark)}</p>" for remark in figures.across_remarks(board, one))
+        parts.append(f'<div class="remarks">{remarks}</div>')
     if not parts:
         return ""
     return f'<article class="card across"><h3>Across machines: anchor-normalized time</h3>{"".join(parts)}</article>'
@@ -136,22 +137,24 @@ def _ladder(table: Table, key: str) -> str:
 def _sheet(sheet: Sheet, dots: dict[str, int]) -> str:
     def cell(column: str, cell: Cell) -> str:
         known = "" if cell.order is None else f' data-order="{escape(str(cell.order))}"'
-        if column != "milestone":
-            return f"<td{known}>{escape(cell.text)}</td>"
-        dot = f'<i class="dot c{dots[str(cell.order)] % COLORS}"></i>'
         note = f" <small>{escape(cell.note)}</small>" if cell.note else ""
+        if column != "milestone":
+            return f"<td{kind(column)}{known}>{escape(cell.text)}{note}</td>"
+        dot = f'<i class="dot c{dots[str(cell.order)] % COLORS}"></i>'
         return f'<td class="name"{known}><span>{dot}{escape(cell.text)}</span>{note}</td>'
 
+    def kind(column: str) -> str:
+        return {"milestone": ' class="name"', "hardware": ' class="words"'}.get(column, "")
+
     head = "".join(
-        f'<th scope="col"{" class=name" if heading == "milestone" else ""}>'
-        f'<button type="button">{escape(heading)}</button></th>'
+        f'<th scope="col"{kind(heading)}><button type="button">{escape(heading)}</button></th>'
         for heading in sheet.headings
     )
     rows = "".join(
         "<tr>" + "".join(cell(h, c) for h, c in zip(sheet.headings, row, strict=True)) + "</tr>\n" for row in sheet.rows
     )
-    kind = "" if sheet.headings[0] == "#" else ' class="further"'
+    further = "" if sheet.headings[0] == "#" else ' class="further"'
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="Ranking"><table{kind}>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="Ranking"><table{further}>'
         f"<thead><tr>{head}</tr></thead>\n<tbody>{rows}</tbody></table></div>"
     )
