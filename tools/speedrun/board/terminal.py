@@ -38,31 +38,45 @@ def show_boards(console: Console, boards: Sequence[Board]) -> None:
 
 
 def _show_table(console: Console, board: Board, table: Table, roomy: bool) -> None:
-    """The ranking and the further targets; in a narrow terminal what tells entries apart stands below them."""
-    ranking, more = figures.sheet(table, board.track.data.floor), figures.further(table)
-    marks = {} if _fits(console, ranking, roomy) else _marks(table)
-    ranking = _marked(ranking, marks)
-    for heading in SPARED:
-        if not _fits(console, ranking, roomy):
-            ranking = figures.without(ranking, heading)
-    console.print(grid(ranking, roomy))
-    if more:
+    sheets = [figures.sheet(table, board.track.data.floor), figures.further(table)]
+    _show_sheets(console, [sheet for sheet in sheets if sheet], roomy)
+
+
+def _show_across(console: Console, board: Board, roomy: bool) -> None:
+    for one in across(board):
         console.print()
-        console.print(grid(_marked(more, marks), roomy))
+        console.print(Text("Across machines: anchor-normalized time", style="cyan"))
+        _show_sheets(console, [figures.across(one)] if one.rows else [], roomy)
+        for remark in figures.across_remarks(board, one):
+            console.print(Text(remark, style="dim"))
+
+
+def _show_sheets(console: Console, sheets: Sequence[Sheet], roomy: bool) -> None:
+    """One below the other; where the first does not fit, what tells entries apart stands below the last."""
+    marks = {} if not sheets or _fits(console, sheets[0], roomy) else _marks(sheets)
+    for number, sheet in enumerate(sheets):
+        sheet = _marked(sheet, marks)
+        for heading in SPARED:
+            if not _fits(console, sheet, roomy):
+                sheet = figures.without(sheet, heading)
+        if number:
+            console.print()
+        console.print(grid(sheet, roomy))
     console.print()
     for note, mark in marks.items():
         console.print(Text(f"({mark}) {note}", style="dim"))
 
 
 def _fits(console: Console, sheet: Sheet, roomy: bool) -> bool:
-    """Whether no name has to wrap."""
+    """Whether nothing has to wrap."""
     unbounded = console.options.update(max_width=1000)
     return console.measure(grid(sheet, roomy), options=unbounded).maximum <= console.width
 
 
-def _marks(table: Table) -> dict[str, str]:
-    """Note -> a letter, or a number where letters do not suffice."""
-    notes = list(dict.fromkeys(entry.note for entry in table.entries if entry.note))
+def _marks(sheets: Sequence[Sheet]) -> dict[str, str]:
+    """Note behind a milestone's name -> a letter, or a number where letters do not suffice."""
+    cells = [row[sheet.headings.index("milestone")] for sheet in sheets for row in sheet.rows]
+    notes = list(dict.fromkeys(cell.note for cell in cells if cell.note))
     marks = ascii_lowercase if len(notes) <= len(ascii_lowercase) else map(str, range(1, len(notes) + 1))
     return dict(zip(notes, marks, strict=False))
 
@@ -70,17 +84,6 @@ def _marks(table: Table) -> dict[str, str]:
 def _marked(sheet: Sheet, marks: dict[str, str]) -> Sheet:
     rows = tuple(tuple(replace(cell, note=marks.get(cell.note, cell.note)) for cell in row) for row in sheet.rows)
     return replace(sheet, rows=rows)
-
-
-def _show_across(console: Console, board: Board, roomy: bool) -> None:
-    for one in across(board):
-        console.print()
-        console.print(Text("Across machines: anchor-normalized time", style="cyan"))
-        if one.rows:
-            console.print(grid(figures.across(one), roomy))
-        console.print()
-        for remark in figures.across_remarks(board, one):
-            console.print(Text(remark, style="dim"))
 
 
 def grid(sheet: Sheet, roomy: bool = True) -> RichTable:
