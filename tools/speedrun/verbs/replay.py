@@ -112,7 +112,7 @@ def target_met(done: Done, track: Track) -> str:
     if not done.run or (track.target.final and not done.run.complete):
         return "not met"
     point = met_at(done.run, track.target.val_loss[0], track.target.final)
-    return f"met at step {point.step}, {point.ms / 1000:.1f} s" if point else "not met"
+    return f"step {point.step:,}, {point.ms / 1000:.1f} s" if point else "not met"
 
 
 def report_interruption(replayed: Replayed, shown: Display, verb: str = "replay") -> None:
