@@ -44,12 +44,6 @@ def sheet(ablation: Ablation, name: str, note: str = "") -> Sheet:
     return Sheet(headings, (full, *map(_row, worths)))
 
 
-def without_steps(sheet: Sheet) -> Sheet:
-    """For 80 columns."""
-    kept = [i for i, heading in enumerate(sheet.headings) if not heading.startswith("steps")]
-    return Sheet(tuple(sheet.headings[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in sheet.rows))
-
-
 def timing(ablation: Ablation) -> str:
     if not ablation.told:
         return UNTOLD

@@ -115,8 +115,8 @@ def sheet(table: Table, floor: float | None) -> Sheet:
 
 
 def without(sheet: Sheet, heading: str) -> Sheet:
-    """The same but for one column, if it is there."""
-    kept = [i for i, name in enumerate(sheet.headings) if name != heading]
+    """The same but for the columns whose headings begin so, if there are any."""
+    kept = [i for i, name in enumerate(sheet.headings) if not name.startswith(heading)]
     return Sheet(tuple(sheet.headings[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in sheet.rows))
 
 

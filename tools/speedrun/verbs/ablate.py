@@ -81,13 +81,14 @@ def judged(job: Job, replayed: Replayed) -> Ablation | None:
 def show(found: Ablation | None, job: Job, replayed: Replayed) -> None:
     from rich.console import Console
 
-    from speedrun.board.ablation_markdown import CAPTION, sheet, without_steps
+    from speedrun.board.ablation_markdown import CAPTION, sheet
+    from speedrun.board.figures import without
     from speedrun.board.terminal import grid
 
     console = Console(highlight=False)
     if found:
         table = sheet(found, job.milestone.name)
-        console.print(grid(table if console.width >= 100 else without_steps(table), roomy=console.width >= 160))
+        console.print(grid(table if console.width >= 100 else without(table, "steps"), roomy=console.width >= 160))
         console.print(f"\n{CAPTION}\n", markup=False)
     else:
         console.print("No table: it takes a complete run of the full program, and one without a technique.")
