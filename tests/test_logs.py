@@ -113,7 +113,7 @@ def test_completed_is_not_believed_with_another_final_loss():
         ('"milestone": "00_baseline", ', "", "no milestone"),
         ('"seed": 1, "world', '"seed": "one", "world', "no seed"),
         ('"tokens_per_step": 8192', '"tokens_per_step": 0', "below 1"),
-        ('{"speedrun_log"', "speedrun_log", "not a JSON header"),
+        ('{"speedrun_log"', "speedrun_log", "whose first line is a JSON header"),
         ('"git"', '"git', "not readable as JSON"),
         ('"AMD EPYC"', '"\\ud800"', "not readable as JSON"),
     ],

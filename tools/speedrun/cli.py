@@ -50,8 +50,7 @@ def run(name: str, function: Callable[..., int | None], arguments: list[str] | N
         try:
             return function(*values, **options)
         except KeyboardInterrupt:  # typer itself would end without a word
-            print(f"{name}: interrupted", file=sys.stderr)
-            return INTERRUPTED
+            return interrupted(name)
 
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.command()(interruptible)
@@ -63,8 +62,16 @@ def run(name: str, function: Callable[..., int | None], arguments: list[str] | N
         return fail(name, error)
     except BrokenPipeError:
         return reader_left()
+    except SystemExit as error:  # what rich makes of a broken pipe
+        if isinstance(error.__context__, BrokenPipeError):
+            return reader_left()
+        raise
     except OSError as error:
-        return fail(name, f"{error.filename or 'writing'}: {error.strerror or error}")
+        return not_written(name, error)
+
+
+def not_written(name: str, error: OSError) -> int:
+    return fail(name, f"{error.filename or 'writing'}: {error.strerror or error}")
 
 
 def reader_left() -> int:
@@ -73,10 +80,17 @@ def reader_left() -> int:
     return YES
 
 
+def interrupted(name: str) -> int:
+    print(f"{name}: interrupted", file=sys.stderr)
+    return INTERRUPTED
+
+
 def run_verb(verb: str, name: str, arguments: list[str] | None = None) -> int:
     try:
         module = importlib.import_module(f"speedrun.verbs.{verb}")
         return run(name, module.main, arguments)
+    except KeyboardInterrupt:  # while modules are loaded
+        return interrupted(name)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] == "speedrun":
             raise
@@ -96,13 +110,16 @@ def main() -> None:
             print("\n".join(f"  {verb:<16} {what}" for verb, what in VERBS.items()), flush=True)
         except BrokenPipeError:
             sys.exit(reader_left())
+        except OSError as error:
+            sys.exit(not_written("speedrun", error))
         sys.exit(YES if arguments else WRONG_CALL)
-    verb = ALIASES.get(arguments[0], arguments[0])
+    named = arguments[0]
+    verb = ALIASES.get(named, named)
     if verb not in VERBS:
         from speedrun.nearest import nearest
 
         sys.exit(fail("speedrun", f"no verb {verb!r}{nearest(verb, [*VERBS, *ALIASES])}; see speedrun --help"))
-    sys.exit(run_verb(verb, f"speedrun {verb}", arguments[1:]))
+    sys.exit(run_verb(verb, f"speedrun {named}", arguments[1:]))
 
 
 if __name__ == "__main__":

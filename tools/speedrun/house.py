@@ -6,10 +6,14 @@ SPEEDRUN_HOUSE names another clone (or, in tests, a folder laid out like one).
 import os
 from pathlib import Path
 
+from speedrun.errors import UserError
+
 
 def root() -> Path:
-    """The clone's top folder."""
+    """The clone's top folder; UserError where SPEEDRUN_HOUSE names none."""
     named = os.environ.get("SPEEDRUN_HOUSE")
+    if named and not os.path.isdir(named):
+        raise UserError(f"SPEEDRUN_HOUSE={named}: no such folder; it names a clone")
     return Path(named).resolve() if named else Path(__file__).resolve().parents[2]
 
 

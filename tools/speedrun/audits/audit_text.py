@@ -19,6 +19,7 @@ from rich.text import Text
 from speedrun.audits.audit import ALPHA, TIME_TOLERANCE, hardware, time_off, track_3_value
 from speedrun.audits.claims import Claim, Evidence, Row, Verdict
 from speedrun.board.figures import NONE
+from speedrun.board.terminal import print_whole
 from speedrun.inference import TRACK_3_MARGIN
 
 STYLES = {
@@ -33,9 +34,10 @@ def show_tables(console: Console, rows: Sequence[Row]) -> None:
     for track in sorted({row.claim.track for row in rows}):
         own = [row for row in rows if row.claim.track == track]
         console.print(Text(f"Track {track}: mean val loss at most {own[0].target}", style="bold"))
-        console.print(_grid(own))
+        print_whole(console, _grid(own))
         for line in summary(own):
             console.print(Text(line))
+        console.print(Text("a whole reason, and all that it rests on: --record N", style="dim"))
         console.print()
 
 
@@ -143,12 +145,12 @@ def _time_lines(row: Row, evidence: Evidence) -> Iterator[str]:
 
 
 def _grid(rows: Sequence[Row]) -> Table:
-    """A line a row: a reason is cut short where there is no room, and --record has it whole."""
+    """A line a row: a terminal cuts a reason short where there is no room, and --record has it whole."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for heading in ("#", "claim", "n", "mean", "p", "time", "off"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    table.add_column("because", min_width=16)
+    table.add_column("because", min_width=15)
     for row in rows:
         because = Text(row.reasons[0], no_wrap=True, overflow="ellipsis")
         table.add_row(*map(Text, _figures(row)), Text(row.verdict, style=STYLES[row.verdict]), because)

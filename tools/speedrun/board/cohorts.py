@@ -4,7 +4,8 @@
         print(cohort.milestone, spread(cohort.losses), reach(cohort, target=1.88, final=False).seconds)
 
 A cohort is one milestone, program, number of planned steps, set of hyperparameters, data and hardware. Only complete
-runs enter a statistic. Not here: a track's rules and who is ahead (ranking.py).
+runs enter a statistic; one that diverged counts as a run that did not meet its target. Not here: a track's rules and
+who is ahead (ranking.py).
 """
 
 import json
@@ -36,6 +37,11 @@ class Cohort:
         return [run for run in self.runs if run.complete]
 
     @property
+    def diverged(self) -> list[Run]:
+        """They met no target, whatever they had reached before."""
+        return [run for run in self.runs if run.finished == "diverged" and not run.doubts]
+
+    @property
     def val_tokens(self) -> int:
         """Predicted tokens of one validation that the flags ask for; 0 is all of the split."""
         value = self.fields.get("val_tokens")
@@ -62,7 +68,7 @@ class Reach:
 
     target: float
     met: int  # runs that met it
-    runs: int  # complete runs
+    runs: int  # complete ones and those that diverged
     times: tuple[float, ...]  # seconds on the training clock, of the runs that met it
     steps: float | None  # mean over runs; None unless all met it
     tokens: float | None
@@ -129,11 +135,12 @@ def reach_at_end(cohort: Cohort, target: float) -> Reach:
 
 def _reach(cohort: Cohort, target: float, points: Sequence[Point | None]) -> Reach:
     met = [(run, point) for run, point in zip(cohort.complete, points, strict=True) if point is not None]
-    steps = statistics.fmean(point.step for _, point in met) if met and len(met) == len(points) else None
+    runs = len(points) + len(cohort.diverged)
+    steps = statistics.fmean(point.step for _, point in met) if met and len(met) == runs else None
     return Reach(
         target=target,
         met=len(met),
-        runs=len(points),
+        runs=runs,
         times=tuple(point.ms / 1000 for _, point in met),
         steps=steps,
         tokens=None if steps is None else steps * cohort.complete[0].header.tokens_per_step,

@@ -32,7 +32,7 @@ def note(
     elif cohort.milestone not in frozen and len({c.code_sha256 for c in namesakes}) > 1:
         notes.append(f"program {cohort.code_sha256[:8]}")
     alike = [c for c in namesakes if c.code_sha256 == cohort.code_sha256]  # another program tells enough by itself
-    stated = [c for c in alike if flags and _as_stated(c, flags)]
+    stated = [c for c in alike if flags and as_stated(c, flags)]
     if not notes and stated == [cohort]:
         return ""
     others = stated if len(stated) == 1 else alike  # what is told apart from the present flags is so from the rest too
@@ -57,6 +57,7 @@ def listed(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + more
 
 
-def _as_stated(cohort: Cohort, flags: Mapping[str, Any]) -> bool:
+def as_stated(cohort: Cohort, flags: Mapping[str, Any]) -> bool:
+    """Whether its runs had these flags, but for what a flag leaves to the machine or the data."""
     own = cohort.fields | {"num_iterations": cohort.planned_steps}
     return all(own.get(name) == value for name, value in flags.items() if name not in DECIDED_AT_START)

@@ -186,7 +186,7 @@ def remarks(board: Board, table: Table) -> list[str]:
         names = ", ".join(sorted({one.cohort.milestone for one in table.ablated}))
         found.append(
             f"{count} run{'s' if count > 1 else ''} with a technique turned off: in no row; what each technique is "
-            f"worth stands in NOTES.md of {names}."
+            f"worth, by the runs in records/, stands in NOTES.md of {names}."
         )
     if table.unreached:
         listed = ", ".join(target_text(target) for target in table.unreached)

@@ -20,8 +20,9 @@ NEW_FILE = f"""# Leaderboard
 
 Times are means over runs ± one standard deviation, on the training clock, to the first validation that meets the
 target (on a track marked final, to the last). Only complete runs count, and a cohort has a time only if all of its runs
-met the target. Times of different machines stand in different tables. Val loss is in nats a token. Speedups are over
-the track's anchor on the same hardware, with a 95% confidence interval where there are runs enough.
+met the target; one that diverged did not. Times of different machines stand in different tables. Val loss is in nats a
+token. Speedups are over the track's anchor on the same hardware, with a 95% confidence interval where there are seeds
+enough; repeats of a seed count once in it.
 
 Written by `speedrun leaderboard` from records/; do not edit between the markers.
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from speedrun.board.ablations import Ablated, Switches, recognised
 from speedrun.board.cohorts import Cohort, Reach, group, identity, reach, reach_at_end
-from speedrun.board.entry_notes import listed, note
+from speedrun.board.entry_notes import as_stated, listed, note
 from speedrun.board.floor import below_floor
 from speedrun.board.turns import in_turns
 from speedrun.inference import Ratio, Spread, speedup, spread
@@ -100,9 +100,11 @@ def _without_copies(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
     """A run counts once, however many files hold its log."""
     unique: dict[tuple, Run] = {}
     for run in sorted(runs, key=lambda run: str(run.path)):
-        unique.setdefault((run.header.run_id, run.header.started, identity(run), run.val, run.finished), run)
+        told = run.val or run.path  # without a validation nothing tells a copy
+        unique.setdefault((run.header.run_id, run.header.started, identity(run), told, run.finished), run)
     copies = len(runs) - len(unique)
-    return list(unique.values()), [f"{copies} logs are copies of others and count once"] if copies else []
+    told = "1 log is a copy of another and counts" if copies == 1 else f"{copies} logs are copies of others and count"
+    return list(unique.values()), [f"{told} once"] if copies else []
 
 
 def _named(cohort: Cohort) -> str:
@@ -141,7 +143,7 @@ def _table(track: Track, cohorts: list[Cohort], known: Known) -> Table:
     sound = [c for c in cohorts if c not in others]
     ablated = recognised([c for c in sound if _of_the_milestone(c, frozen, older)], known.switches)
     ranked = [c for c in sound if all(c is not one.cohort for one in ablated)]
-    anchor = _anchor(track, ranked, frozen)
+    anchor = _anchor(track, ranked, known)
     derived = not track.target.val_loss
     targets = track.target.val_loss or ((statistics.fmean(anchor.losses),) if anchor else ())
 
@@ -215,14 +217,15 @@ def _of_the_milestone(cohort: Cohort, frozen: Mapping[str, str], older: Older) -
     return frozen.get(name, program) == program or (name, program) in older
 
 
-def _anchor(track: Track, cohorts: Sequence[Cohort], frozen: Mapping[str, str]) -> Cohort | None:
-    """The anchor milestone's: of its frozen program, with the main target met, with most runs, in that order."""
+def _anchor(track: Track, cohorts: Sequence[Cohort], known: Known) -> Cohort | None:
+    """The anchor milestone's: of its frozen program, with the main target met, with the flags that milestone.toml
+    states, with most runs, in that order."""
     own = [cohort for cohort in cohorts if cohort.milestone == track.anchor]
-    sha256, main = frozen.get(track.anchor), track.target.val_loss[:1]
+    sha256, main, stated = known.frozen.get(track.anchor), track.target.val_loss[:1], known.flags.get(track.anchor, {})
 
     def fitness(cohort: Cohort) -> tuple:
         met = all(reach(cohort, target, track.target.final).all_met for target in main)
-        return (cohort.code_sha256 == sha256, met, len(cohort.complete))
+        return (cohort.code_sha256 == sha256, met, as_stated(cohort, stated), len(cohort.complete))
 
     return max(own, key=fitness, default=None)
 

@@ -53,11 +53,11 @@ def _show_across(console: Console, board: Board, roomy: bool) -> None:
 
 def _show_sheets(console: Console, sheets: Sequence[Sheet], roomy: bool) -> None:
     """One below the other; where the first does not fit, what tells entries apart stands below the last."""
-    marks = {} if not sheets or _fits(console, sheets[0], roomy) else _marks(sheets)
+    marks = {} if not sheets or fits(console, grid(sheets[0], roomy)) else _marks(sheets)
     for number, sheet in enumerate(sheets):
         sheet = _marked(sheet, marks)
         for heading in SPARED:
-            if not _fits(console, sheet, roomy):
+            if not fits(console, grid(sheet, roomy)):
                 sheet = figures.without(sheet, heading)
         if number:
             console.print()
@@ -67,10 +67,20 @@ def _show_sheets(console: Console, sheets: Sequence[Sheet], roomy: bool) -> None
         console.print(Text(f"({mark}) {note}", style="dim"))
 
 
-def _fits(console: Console, sheet: Sheet, roomy: bool) -> bool:
-    """Whether nothing has to wrap."""
-    unbounded = console.options.update(max_width=1000)
-    return console.measure(grid(sheet, roomy), options=unbounded).maximum <= console.width
+def fits(console: Console, table: RichTable) -> bool:
+    """Whether nothing in it has to wrap."""
+    return _natural_width(console, table) <= console.width
+
+
+def print_whole(console: Console, table: RichTable) -> None:
+    """In a terminal as wide as that is; in a file or a pipe as wide as need be, so that names can be searched for."""
+    if not console.is_terminal:
+        console = Console(file=console.file, width=max(console.width, _natural_width(console, table)))
+    console.print(table)
+
+
+def _natural_width(console: Console, table: RichTable) -> int:
+    return console.measure(table, options=console.options.update(max_width=10_000)).maximum
 
 
 def _marks(sheets: Sequence[Sheet]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from speedrun.board.figures import NONE, Cell, Sheet, loss, seconds, tokens
-from speedrun.board.terminal import grid
+from speedrun.board.terminal import grid, print_whole
 from speedrun.reading.logfile import LogFile, LoggedRun
 
 DIALECTS = {
@@ -70,7 +70,7 @@ def show_files(files: Sequence[LogFile]) -> None:
         ]
         if rows:
             console.print(Text(folder or ".", style="cyan"))
-            console.print(grid(Sheet(("log", "state", "step", "val loss", "time", "hardware"), tuple(rows))))
+            print_whole(console, grid(Sheet(("log", "state", "step", "val loss", "time", "hardware"), tuple(rows))))
             console.print()
     _show_dialects(console, files)
 

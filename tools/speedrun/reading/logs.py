@@ -107,7 +107,8 @@ def _known(value: Any, otherwise: Any) -> Any:
 
 def _json_line(line: bytes) -> dict[str, Any]:
     if not line.startswith(b"{"):
-        raise LogError("is no run log: its first line is not a JSON header" if line.strip() else "is empty")
+        told = "is no run log of this project's format, whose first line is a JSON header; speedrun parse reads others"
+        raise LogError(told if line.strip() else "is empty")
     try:
         # Not finite is not known: no statistic may meet it, and no JSON can hold it.
         table = json.loads(line.decode("utf-8"), parse_float=_finite, parse_constant=lambda _: None)
@@ -201,10 +202,14 @@ def _split(rest: bytes) -> tuple[bytes | None, bytes]:
 
 
 def _program_sha256(program: bytes | None, claimed: str) -> str | None:
-    """A program without a newline at its end is given one by the log; its own sha256 is without it."""
+    """A program without a newline at its end is given one by the log; its own sha256 is without it.
+
+    Nor has it the carriage returns that a checkout or a copy on Windows gives to all lines of a log.
+    """
     if program is None:
         return None
-    digests = [hashlib.sha256(text).hexdigest() for text in (program, program.removesuffix(b"\n"))]
+    texts = [text for one in (program, program.replace(b"\r\n", b"\n")) for text in (one, one.removesuffix(b"\n"))]
+    digests = [hashlib.sha256(text).hexdigest() for text in texts]
     return claimed if claimed in digests else digests[0]
 
 

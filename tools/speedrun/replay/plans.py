@@ -18,6 +18,7 @@ from speedrun import house
 from speedrun.files import write_text
 from speedrun.machine import silicon
 from speedrun.milestones import Milestone
+from speedrun.reading.logs import printable
 from speedrun.reading.runs import Run
 from speedrun.tracks import Track
 
@@ -128,7 +129,7 @@ def add_outcome(plan: Plan, outcome: Outcome) -> None:
 def revisions(runs: Iterable[Run]) -> dict[tuple[str, str], int]:
     """The revision of each (milestone, program's sha256), as the plans beside these runs' logs tell it.
 
-    A plan that is not there, cannot be read or makes no sense tells nothing; anyone may have written it.
+    A plan that is not there or makes no sense tells nothing; anyone may have written it. See damaged().
     """
     found = {}
     for plan in _plans_beside(runs).values():
@@ -141,6 +142,15 @@ def revisions(runs: Iterable[Run]) -> dict[tuple[str, str], int]:
 def sessions(runs: Iterable[Run]) -> dict[Path, str]:
     """For each folder of these runs when its plan was created: the same for plans whose runs took turns."""
     return {folder: str(plan["created"]) for folder, plan in _plans_beside(runs).items() if plan.get("created")}
+
+
+def damaged(runs: Iterable[Run]) -> list[str]:
+    """A line for each plan beside these runs that is there and cannot be read."""
+    return [
+        f"{printable(folder / PLAN_FILE)}: is not readable as a plan, so its runs' revision and session are not known"
+        for folder, plan in _plans_beside(runs).items()
+        if not plan and (folder / PLAN_FILE).exists()
+    ]
 
 
 def _plans_beside(runs: Iterable[Run]) -> dict[Path, dict[str, Any]]:

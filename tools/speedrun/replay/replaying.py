@@ -118,7 +118,11 @@ def check_data(track: Track, flags: Mapping[str, Any]) -> None:
     for name in ("train_files", "val_files"):
         pattern = Path(str(flags[name]))
         folder = house.root() / pattern.parent
-        if not any(folder.glob(pattern.name)):
+        try:
+            found = any(folder.glob(pattern.name))
+        except ValueError as error:  # no name, or ** inside of one
+            raise UserError(f"{name}={flags[name]}: names no files: {error}") from None
+        if not found:
             state = "is empty of them" if folder.is_dir() else "does not exist"
             raise UserError(f"no shards at {pattern}: {house.shown(folder)} {state}; to get them: {track.data.make}")
 

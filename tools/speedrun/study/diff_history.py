@@ -65,6 +65,6 @@ def _gains(diff: Diff) -> list[str]:
     for one in diff.worth.both:
         times = [verdict for verdict in worth_wording.verdicts(one) if verdict.what.startswith("time")]
         if times:
-            first = times[0]
-            found.append(f"{one.track.name}: {first.what}: {first.before} → {first.after}, {first.words}")
+            first, where = times[0], f"{one.track.name}, {one.hardware}"
+            found.append(f"{where}: {first.what}: {first.before} → {first.after}, {first.words}")
     return found

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from speedrun.board.figures import NONE
+from speedrun.board.terminal import fits
 from speedrun.study import diff_wording as wording
 from speedrun.study import worth_wording
 from speedrun.study.diff_terminal_lines import DIM, LinesView, counts
@@ -198,12 +199,18 @@ def _worth(console: Console, diff: Diff) -> None:
 def _measured(console: Console, one: Measured) -> None:
     _line(console, f"{one.track.title} ({one.track.name})", "bold")
     _line(console, f"{one.hardware}; {worth_wording.numbers(one)}", DIM)
+    wide = _verdicts(one, stacked=False)
+    console.print(wide if fits(console, wide) else _verdicts(one, stacked=True))
+
+
+def _verdicts(one: Measured, stacked: bool) -> Table:
+    """A row a verdict; stacked: its gain and its words stand below the later figure, for 80 columns."""
     table = Table.grid(padding=(0, 1, 0, 0))
-    for _ in range(5):
+    for _ in range(3 if stacked else 5):
         table.add_column(no_wrap=True)
     for verdict in worth_wording.verdicts(one):
         style = "green" if verdict.shown else ""
-        arrow = "→" if verdict.before else ""
-        cells = (f"    {verdict.what}", verdict.before, arrow, verdict.after, verdict.gain, verdict.words)
-        table.add_row(*(Text(cell, style=style if i > 3 else "") for i, cell in enumerate(cells)))
-    console.print(table)
+        told = Text(verdict.gain, style=style), Text(verdict.words, style=style)
+        after = [Text(f"{verdict.after}\n").append_text(Text(" ").join(told))] if stacked else [verdict.after, *told]
+        table.add_row(f"    {verdict.what}", verdict.before, "→" if verdict.before else "", *after)
+    return table

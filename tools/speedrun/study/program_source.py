@@ -57,7 +57,7 @@ def resolve(argument: str, repo: Path | None = None) -> Program:
         return _of_file(path)
     if ":" in argument:
         return _of_revision(argument, repo or house.root())
-    hint = nearest(argument, [*names, "live"])
+    hint = nearest(argument, [*names, *(["live"] if LIVE in names else [])])
     raise UserError(f"no milestone, file or folder {printable(argument)!r}{hint}; of a git repository: REV:path")
 
 

@@ -88,6 +88,8 @@ def _check_free(folder: Path, names: Iterable[str], force: bool) -> None:
 
 def _place(folder: Path, contents: Mapping[str, bytes]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder.parent, os.W_OK):
+        raise UserError(f"{printable(folder.parent)}: not yours to write in: name another folder with --to")
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".extract.") as scratch:
         whole = Path(scratch, "whole")  # a temporary folder itself is closed to other users
         for name, content in contents.items():

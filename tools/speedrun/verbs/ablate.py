@@ -18,6 +18,8 @@ from speedrun.replay.torchrun import signals_interrupt
 from speedrun.tracks import DEFAULT
 from speedrun.verbs.replay import document, parse_settings, report_interruption
 
+SPARED = ("steps", "time to")  # columns that a narrow terminal does without, the first to go first
+
 
 def main(
     milestone: Annotated[str, typer.Argument(help='a name such as 04_skip_connections or 04, or "train"')],
@@ -83,12 +85,15 @@ def show(found: Ablation | None, job: Job, replayed: Replayed) -> None:
 
     from speedrun.board.ablation_markdown import CAPTION, sheet
     from speedrun.board.figures import without
-    from speedrun.board.terminal import grid
+    from speedrun.board.terminal import fits, grid
 
     console = Console(highlight=False)
     if found:
-        table = sheet(found, job.milestone.name)
-        console.print(grid(table if console.width >= 100 else without(table, "steps"), roomy=console.width >= 160))
+        table, roomy = sheet(found, job.milestone.name), console.width >= 160
+        for heading in SPARED:
+            if not fits(console, grid(table, roomy)):
+                table = without(table, heading)
+        console.print(grid(table, roomy))
         console.print(f"\n{CAPTION}\n", markup=False)
     else:
         console.print("No table: it takes a complete run of the full program, and one without a technique.")

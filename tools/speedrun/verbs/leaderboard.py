@@ -12,15 +12,18 @@ from speedrun.board.ablations import Ablated, switches
 from speedrun.board.ladder import Rung, gain_data, ladder
 from speedrun.board.normalized import Across, across
 from speedrun.board.ranking import Board, Entry, Known, Table, rank
-from speedrun.errors import NO, YES, UserError
+from speedrun.errors import NO, WRONG_CALL, YES, UserError
 from speedrun.files import write_text
 from speedrun.milestones import all_milestones
 from speedrun.reading.logs import printable, read_logs
 from speedrun.reading.runs import Run
-from speedrun.replay.plans import revisions, sessions
+from speedrun.replay.plans import damaged, revisions, sessions
+from speedrun.tracks import FILE as TRACK_FILE
 from speedrun.tracks import all_tracks, load_track
 
 PAGE, ARCHIVE_PAGE = "site/leaderboard.html", "site/archive.html"
+MOST = 10  # files that are left out and are named one by one
+UNTOUCHED = "the documents are left as they are, since records/ is not read in full: mend or remove what is named above"
 
 
 def main(
@@ -41,8 +44,9 @@ def main(
     """Rank the runs of each track by time to its target: in the terminal, in leaderboard.md, on a web page.
 
     From records/ as a whole it also fills what lies between markers in README.md and in each milestone's NOTES.md.
-    Any other source leaves the documents alone. --archive judges the rows of an archive's record tables by its logs,
-    and writes a page of them. The page's path is the last line printed.
+    Any other source leaves the documents alone, and so does a file in records/ that cannot be read (exit 2). --archive
+    judges the rows of an archive's record tables by its logs, and writes a page of them. The page's path is the last
+    line printed.
 
     Example: speedrun leaderboard --from runs --page site/leaderboard.html
     """
@@ -57,15 +61,19 @@ def main(
     if check and (not whole or as_json or page):
         raise UserError("--check compares the documents with all of records/: give it no other option")
     boards, problems = judge(sources, track)
-    for problem in problems:
+    for problem in [*problems[:MOST], *([f"and {len(problems) - MOST} more"] if len(problems) > MOST else [])]:
         print(f"leaderboard: {problem}", file=sys.stderr)
+    if problems and not any(board.tables or board.problems for board in boards):
+        return WRONG_CALL  # nothing of what was named could be ranked
+    if whole and problems and not as_json:
+        print(f"leaderboard: {UNTOUCHED}", file=sys.stderr)
     if check:
-        return _check(boards)
+        return WRONG_CALL if problems else _check(boards)
     if as_json:
         print(json.dumps({"tracks": [_board(board) for board in boards], "problems": problems}))
     else:
         _show(boards, sources)
-        if whole:
+        if whole and not problems:
             from speedrun.board.notes import documents
 
             for document in documents(boards):
@@ -76,13 +84,16 @@ def main(
         _write_page(place, boards)
         if not as_json:
             print(house.shown(place))
-    return YES
+    return WRONG_CALL if whole and problems and not as_json else YES
 
 
 def judge(sources: list[str], only: str | None) -> tuple[list[Board], list[str]]:
     """Every track's board, and a line for each file, and each unknown track, that was left out."""
     tracks = [load_track(only)] if only else all_tracks()
+    if not tracks:
+        raise UserError(f"no track: no {TRACK_FILE} below {house.shown(house.records())}; is this a whole clone?")
     runs, problems = read_logs(_places(sources))
+    problems += damaged(runs)
     by_track: dict[str, list[Run]] = {}
     for run in runs:
         by_track.setdefault(run.header.track, []).append(run)
