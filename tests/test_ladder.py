@@ -237,6 +237,37 @@ def test_an_older_revision_stays_and_is_neither_anchor_nor_rung(house, capsys):
     assert "neither the anchor nor a step of the ladder" in (house / "leaderboard.md").read_text()
 
 
+def test_runs_of_an_earlier_revision_that_trains_the_same_count_as_the_present_ones(house, capsys):
+    write_milestone(house, revision=2)
+    manifest = house / "history/00_baseline/milestone.toml"
+    manifest.write_text(f'trains_as = ["{sha256("first")}"]\n{manifest.read_text()}')
+    add(house, "00_baseline", "old", program="first", revision=1)
+    add(house, "00_baseline", "stranger", seeds=(7, 8), program="strange")
+    add(house, "01_muon", final=1.7)
+    table, steps = climbed()
+    assert {e.label: (e.is_anchor, e.frozen, len(e.cohort.runs)) for e in table.entries} == {
+        "00_baseline": (True, True, 4),
+        "00_baseline (other program: " + sha256("strange")[:8] + ")": (False, False, 2),
+        "01_muon": (False, True, 4),
+    }
+    assert [rung.entry.label for rung in steps.climbs[0].rungs] == ["00_baseline", "01_muon"]
+    assert table.former == ("00_baseline",)
+    assert leaderboard() == 0
+    assert "(trains_as in milestone.toml): some of 00_baseline." in " ".join(capsys.readouterr().out.split())
+    add(house, "00_baseline", "new", seeds=(5, 6), revision=2)
+    assert {e.label: len(e.cohort.runs) for e in climbed()[0].entries}["00_baseline"] == 6
+
+
+def test_a_log_that_names_such_a_revision_and_holds_another_program_does_not_count(house):
+    write_milestone(house, revision=2)
+    manifest = house / "history/00_baseline/milestone.toml"
+    manifest.write_text(f'trains_as = ["{sha256("first")}"]\n{manifest.read_text()}')
+    for run in add(house, "00_baseline", program="strange"):
+        run.path.write_text(run.path.read_text().replace(sha256("strange"), sha256("first")))
+    board = judge(["records"], None)[0][0]
+    assert not board.tables[0].entries and "contradictory" in board.problems[0]
+
+
 def test_the_anchor_is_a_cohort_that_met_the_main_target(house):
     add(house, "00_baseline", "many", final=2.1, planned=50)
     add(house, "00_baseline", "few", seeds=(1, 2))

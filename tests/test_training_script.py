@@ -194,6 +194,14 @@ def test_loss_does_not_depend_on_processes_or_micro_batches(
         assert curve == pytest.approx(curves[0], abs=3.5e-6)
 
 
+def test_a_rank_without_a_batch_to_validate_keeps_nobody_waiting(script: Path, data: Path, tmp_path: Path) -> None:
+    """Ten tokens are one micro-batch: rank 1 has none, at step 0 and after a step."""
+    arguments = flags(script, data, tmp_path / "log", "--val_tokens=10", "--num_iterations=2", "--val_every=1")
+    code, error = run(script, tmp_path, *arguments, processes=2)
+    assert code == 0, error
+    assert len(losses(tmp_path / "log")) == 5  # two steps, three validations
+
+
 def test_the_first_line_that_matches_is_a_validation_not_the_program(usual: tuple[Path, Path, str]) -> None:
     """The usual mistake is to match `val_loss:{...:.4f}` of the program's text."""
     matches = [VAL_LINE.match(line) for line in usual[1].read_text().split("\n")]
@@ -363,7 +371,11 @@ def test_token_beyond_vocabulary(script: Path, data: Path, tmp_path: Path, monke
         ("--beta1=nan", "from 0 to 1e18"),
         ("--epsilon=1e38", "from 0 to 1e18"),
         ("--seed=99999999999999999999", "from 0 to 1e18"),
-        ("--device=tpu", "cpu or cuda"),
+        ("--device=tpu", "auto, cpu, on a GPU cuda"),
+        ("--beta2=1", "a beta below 1"),
+        ("--checkpoint=nowhere/weights.pt", "a folder that is there"),
+        ("--checkpoint=/", "a folder that is there"),
+        ("--train_files=", "no shards"),
     ],
 )
 def test_wrong_flags(script: Path, data: Path, tmp_path: Path, monkeypatch, capfd, flag: str, said: str) -> None:
@@ -389,8 +401,15 @@ def test_wrong_world_sizes(script: Path, data: Path, tmp_path: Path, monkeypatch
     assert "--batch_size=12" in line
 
 
-def test_broken_meta_json(script: Path, data: Path, tmp_path: Path, monkeypatch, capfd) -> None:
-    (data / "meta.json").write_text('{"vocab_size"')
+def test_a_gpu_that_is_not_there(script: Path, data: Path, tmp_path: Path, monkeypatch, capfd) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    line = refused(script, flags(script, data, tmp_path / "log.txt", "--device=cuda"), monkeypatch, capfd)
+    assert "--device=cuda" in line and "on a GPU cuda" in line
+
+
+@pytest.mark.parametrize("text", ['{"vocab_size"', "{}", '{"vocab_size": null}', '{"vocab_size": "x"}', "[]", "1"])
+def test_broken_meta_json(script: Path, data: Path, tmp_path: Path, monkeypatch, capfd, text: str) -> None:
+    (data / "meta.json").write_text(text)
     line = refused(script, flags(script, data, tmp_path / "log.txt", "--vocab_size=0"), monkeypatch, capfd)
     assert "meta.json" in line
 

@@ -12,8 +12,8 @@ How to run, from the top of the clone:
     python history/02_modern_arch/train_gpt2.py --help                             every flag with its default
     speedrun replay 02_modern_arch --track toy-cpu                                 two CPU cores, about a minute
 
-What it is not: the record's own program. It is written anew from the published figures (NOTES.md); the mathematics is
-the same, the text is ours.
+What it is not: the record's own program. It is written anew from the papers and the published figures; where these
+leave something open, or were not followed, NOTES.md says what was chosen.
 """
 
 import ctypes
@@ -379,14 +379,12 @@ def log_header(h: Hyperparameters, source: str, model: nn.Module, train_shards: 
         "cuda": torch.version.cuda if h.device == "cuda" else None,
     }  # fmt: skip
     header = {
-        "speedrun_log": 1,
-        "run_id": h.run_id, "milestone": Path(__file__).resolve().parent.name, "track": h.track,
+        "speedrun_log": 1, "run_id": h.run_id, "milestone": Path(__file__).resolve().parent.name, "track": h.track,
         "seed": h.seed, "world_size": WORLD_SIZE, "hyperparameters": asdict(h),
-        "code_sha256": sha256(source.encode()).hexdigest(),
+        "code_sha256": sha256(source.encode()).hexdigest(), "parameters": sum(p.numel() for p in model.parameters()),
         "data": {"train": describe(train_shards), "val": describe(val_shards)},
         "git": {"commit": commit, "dirty": bool(changes)} if commit else None, "host": host,
         "started": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "tokens_per_step": h.batch_size * h.sequence_length,
-        "parameters": sum(p.numel() for p in model.parameters()),
     }  # fmt: skip
     return json.dumps(header)
 
@@ -427,10 +425,11 @@ def check(h: Hyperparameters) -> None:
         refuse(f"{WORLD_SIZE} processes: the number must divide 8, so 1, 2, 4 or 8")
     counts = "num_layers num_heads model_dim sequence_length num_iterations batch_size micro_batch_size val_every"
     for name, value in asdict(h).items():
-        if not isinstance(value, str) and not (name in counts.split()) <= value <= 1e18:
-            refuse(f"--{name}={value}: must be a number from {int(name in counts.split())} to 1e18")
-    if h.device not in ("auto", "cpu", "cuda") or h.precision not in ("auto", "bfloat16", "float32"):
-        refuse(f"--device={h.device} --precision={h.precision}: auto, cpu or cuda; auto, bfloat16 or float32")
+        if not isinstance(value, str) and not (name in counts.split()) <= value <= (0.9999 if "beta" in name else 1e18):
+            refuse(f"--{name}={value}: must be a number from {int(name in counts.split())} to 1e18, a beta below 1")
+    gpu = torch.cuda.is_available()
+    if h.device not in ("auto", "cpu", "cuda")[: 2 + gpu] or h.precision not in ("auto", "bfloat16", "float32"):
+        refuse(f"--device={h.device} --precision={h.precision}: auto, cpu, on a GPU cuda; auto, bfloat16 or float32")
     if h.model_dim % h.num_heads:
         refuse(f"--model_dim={h.model_dim} does not divide into --num_heads={h.num_heads} heads")
     if h.model_dim // h.num_heads % 2:
@@ -439,14 +438,16 @@ def check(h: Hyperparameters) -> None:
     h.micro_batch_size = min(h.micro_batch_size, share) or 1
     if h.batch_size % WORLD_SIZE or share % h.micro_batch_size:
         refuse(f"--batch_size={h.batch_size} does not divide by {WORLD_SIZE} x --micro_batch_size={h.micro_batch_size}")
-    h.device = h.device.replace("auto", "cuda" if torch.cuda.is_available() else "cpu")
+    h.device = h.device.replace("auto", "cuda" if gpu else "cpu")
+    if h.checkpoint and (os.path.isdir(h.checkpoint) or not os.path.isdir(os.path.dirname(h.checkpoint) or ".")):
+        refuse(f"--checkpoint={h.checkpoint}: must be a file in a folder that is there")  # now, not after the training
     # on a CPU without it bfloat16 is far slower than float32
     bfloat16 = h.device == "cuda" or getattr(torch.cpu, "get_capabilities", dict)().get("avx512_bf16")
     h.precision = h.precision.replace("auto", "bfloat16" if bfloat16 else "float32")
-    meta = Path(h.train_files).with_name("meta.json")
+    meta = Path(h.train_files).parent / "meta.json"
     try:
-        stated = json.loads(meta.read_text(encoding="utf-8"))["vocab_size"] if meta.exists() else 50_257
-    except (ValueError, KeyError, TypeError):
+        stated = int(json.loads(meta.read_text(encoding="utf-8"))["vocab_size"]) if meta.exists() else 50_257
+    except (ValueError, KeyError, TypeError, OverflowError):
         refuse(f"{meta} does not state a vocab_size; make the shards anew")
     h.vocab_size = h.vocab_size or stated
     h.run_id = h.run_id or f"{datetime.now():%Y%m%dT%H%M%S}_{uuid.uuid4().hex[:8]}"
@@ -509,7 +510,7 @@ def train(model: GPT, shards: list, val_split: np.ndarray, h: Hyperparameters, l
     try:
         optimizers = make_optimizers(model, h)
         runner = torch.compile(model, dynamic=False) if h.compile else model
-        runner = DistributedDataParallel(runner) if WORLD_SIZE > 1 else runner
+        runner = DistributedDataParallel(runner, broadcast_buffers=False) if WORLD_SIZE > 1 else runner
         if h.untimed_steps:
             warm_up(runner, optimizers, h)
         batches = training_batches(shards, h)
@@ -534,8 +535,7 @@ def train(model: GPT, shards: list, val_split: np.ndarray, h: Hyperparameters, l
         finished = "interrupted"
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     last = {
-        "finished": finished,
-        "final_val_loss": val_loss if val_loss is not None and math.isfinite(val_loss) else None,
+        "finished": finished, "final_val_loss": val_loss if val_loss is not None and math.isfinite(val_loss) else None,
         "train_time_ms": round(1000 * train_time), "steps": step, "tokens": step * h.batch_size * h.sequence_length,
         "peak_memory_mib": (torch.cuda.max_memory_allocated() if h.device == "cuda" else resident) // 2**20,
     }  # fmt: skip
@@ -559,7 +559,7 @@ def main() -> None:
     steps_in_reach = np.cumsum([(len(tokens) - 1) // (h.batch_size * h.sequence_length) for _, tokens in shards])
     if steps_in_reach[-1] == 0:
         refuse(f"a step needs {h.batch_size * h.sequence_length:,} tokens, no shard at {h.train_files} has them")
-    shards = shards[: 1 + int(np.searchsorted(steps_in_reach, h.num_iterations))]  # the others are not read
+    shards = shards[: 1 + int(np.searchsorted(steps_in_reach, h.num_iterations))]  # as far as the run comes
     val_split = np.concatenate([tokens for _, tokens in val_shards])
     if h.val_tokens < 0 or len(val_split) < max(h.val_tokens, 1) + 1:
         refuse(f"--val_tokens={h.val_tokens}: {h.val_files} holds {len(val_split)} tokens, the first is not predicted")

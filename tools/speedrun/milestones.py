@@ -48,6 +48,7 @@ class Milestone:
     flags: Mapping[str, Mapping[str, Any]]  # track: {field: value}
     without: Mapping[str, Mapping[str, Any]]  # technique: the flags that turn it off; those that are one flag only
     folder: Path
+    trains_as: tuple[str, ...] = ()  # sha256 of earlier revisions whose losses are the same to the last digit
 
     @property
     def script(self) -> Path:
@@ -130,6 +131,7 @@ def _read(name: str, folder: Path) -> Milestone:
         flags={track: tracks.table(track).values for track in tracks.values},
         without=_switches(manifest.table("without", {})),
         folder=folder,
+        trains_as=manifest.all_of("trains_as", str),
     )
 
 

@@ -30,15 +30,15 @@ class Reading:
 def report(top: Path, page: Path | None, as_json: bool) -> int:
     """`page`: where it goes; None: none is written."""
     reading = read(top)
+    if page:  # before anything is shown: a reader may leave
+        from speedrun.audits.archive_page import render
+
+        write_text(page, render(reading.rows, reading.problems, reading.runs))
     if as_json:
         print(json.dumps(document(top, reading), allow_nan=False))
     else:
         show(reading)
-    if page:
-        from speedrun.audits.archive_page import render
-
-        write_text(page, render(reading.rows, reading.problems, reading.runs))
-        if not as_json:
+        if page:
             print(house.shown(page))
     return YES
 

@@ -70,7 +70,7 @@ class Reach:
     met: int  # runs that met it
     runs: int  # complete ones and those that diverged
     times: tuple[float, ...]  # seconds on the training clock, of the runs that met it
-    steps: float | None  # mean over runs; None unless all met it
+    steps: float | None  # mean over seeds; None unless all met it
     tokens: float | None
     seed_times: tuple[float, ...]  # as times, but one value a seed, the mean of its repeats: what a test may count
     seed_steps: tuple[float, ...]  # likewise
@@ -81,7 +81,9 @@ class Reach:
 
     @property
     def seconds(self) -> Spread | None:
-        return spread(self.times) if self.all_met else None
+        """The mean over seeds, so that repeats of a lucky one weigh no more; the standard deviation of single runs."""
+        found = spread(self.times) if self.all_met else None
+        return found and found._replace(mean=statistics.fmean(self.seed_times))
 
 
 def group(runs: Sequence[Run]) -> list[Cohort]:
@@ -136,7 +138,8 @@ def reach_at_end(cohort: Cohort, target: float) -> Reach:
 def _reach(cohort: Cohort, target: float, points: Sequence[Point | None]) -> Reach:
     met = [(run, point) for run, point in zip(cohort.complete, points, strict=True) if point is not None]
     runs = len(points) + len(cohort.diverged)
-    steps = statistics.fmean(point.step for _, point in met) if met and len(met) == runs else None
+    seed_steps = _by_seed([(run, point.step) for run, point in met])
+    steps = statistics.fmean(seed_steps) if met and len(met) == runs else None
     return Reach(
         target=target,
         met=len(met),
@@ -145,7 +148,7 @@ def _reach(cohort: Cohort, target: float, points: Sequence[Point | None]) -> Rea
         steps=steps,
         tokens=None if steps is None else steps * cohort.complete[0].header.tokens_per_step,
         seed_times=_by_seed([(run, point.ms / 1000) for run, point in met]),
-        seed_steps=_by_seed([(run, point.step) for run, point in met]),
+        seed_steps=seed_steps,
     )
 
 

@@ -181,6 +181,11 @@ def remarks(board: Board, table: Table) -> list[str]:
                 else "neither the anchor nor a step of the ladder."
             )
         )
+    if table.former:
+        found.append(
+            "Runs of an earlier revision that trains to the same losses, to the last digit, count as the present one's "
+            f"(trains_as in milestone.toml): some of {', '.join(table.former)}."
+        )
     if table.ablated:
         count = sum(len(one.cohort.complete) for one in table.ablated)
         names = ", ".join(sorted({one.cohort.milestone for one in table.ablated}))

@@ -18,11 +18,11 @@ LEFT = ("milestone", "idea", "track", "hardware")
 MOST_ROWS, MOST_PROBLEMS = 15, 5  # of one table, of one track: the file stays short, the page shows all
 NEW_FILE = f"""# Leaderboard
 
-Times are means over runs ± one standard deviation, on the training clock, to the first validation that meets the
-target (on a track marked final, to the last). Only complete runs count, and a cohort has a time only if all of its runs
-met the target; one that diverged did not. Times of different machines stand in different tables. Val loss is in nats a
-token. Speedups are over the track's anchor on the same hardware, with a 95% confidence interval where there are seeds
-enough; repeats of a seed count once in it.
+Times are means over seeds ± one standard deviation of single runs, on the training clock, to the first validation that
+meets the target (on a track marked final, to the last). Only complete runs count, and a cohort has a time only if all
+of its runs met the target; one that diverged did not. Times of different machines stand in different tables. Val loss
+is in nats a token. Speedups are over the track's anchor on the same hardware, with a 95% confidence interval where
+there are seeds enough; repeats of a seed count once in it.
 
 Written by `speedrun leaderboard` from records/; do not edit between the markers.
 

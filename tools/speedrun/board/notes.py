@@ -67,7 +67,8 @@ def measured(milestone: Milestone, boards: Sequence[Board]) -> str:
     """A table for each hardware class: a row for each track and target, of the frozen program."""
     rows: dict[str, list[tuple[Cell, ...]]] = {}  # by hardware, as places
     places: dict[str, list[str]] = {}
-    old, revision = False, f"revision {milestone.revision} of the program; " if milestone.revision > 1 else ""
+    alike = " or an earlier one that trains the same" if milestone.trains_as else ""
+    old, revision = False, f"revision {milestone.revision} of the program{alike}; " if milestone.revision > 1 else ""
     for board in boards:
         for table in board.tables:
             own = [entry for entry in table.entries if entry.cohort.milestone == milestone.name]

@@ -50,6 +50,7 @@ class Table:
     entries: tuple[Entry, ...]
     others: tuple[Cohort, ...]  # impossible, or without a complete run: drawn on the page, in no row
     ablated: tuple[Ablated, ...] = ()  # with a technique turned off: in no row, but in the notes of their milestone
+    former: tuple[str, ...] = ()  # milestones with runs of an earlier revision that trains the same among theirs
     rungs: tuple[Entry, ...] = ()  # what a ladder compares: the frozen milestones, by the runs that took turns
 
     @property
@@ -76,6 +77,7 @@ class Known:
     flags: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of each milestone on this track, at present
     switches: Mapping[str, Switches] = field(default_factory=dict)  # likewise: tell ablations from entries
     sessions: Mapping[Path, str] = field(default_factory=dict)  # of each folder of logs, where known
+    former: frozenset[Path] = frozenset()  # logs of earlier revisions that count as the present one's: former.py
 
 
 def rank(track: Track, runs: Sequence[Run], known: Known) -> Board:
@@ -175,6 +177,7 @@ def _table(track: Track, cohorts: list[Cohort], known: Known) -> Table:
         rows,
         tuple(others),
         tuple(ablated),
+        tuple(sorted({c.milestone for c in sound if any(run.path in known.former for run in c.complete)})),
         tuple(rung for rung in rungs if rung.frozen),
     )
 

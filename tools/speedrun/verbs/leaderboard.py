@@ -9,6 +9,7 @@ import typer
 
 from speedrun import house
 from speedrun.board.ablations import Ablated, switches
+from speedrun.board.former import as_present
 from speedrun.board.ladder import Rung, gain_data, ladder
 from speedrun.board.normalized import Across, across
 from speedrun.board.ranking import Board, Entry, Known, Table, rank
@@ -69,22 +70,18 @@ def main(
         print(f"leaderboard: {UNTOUCHED}", file=sys.stderr)
     if check:
         return WRONG_CALL if problems else _check(boards)
+    place = page or (None if as_json else house.root() / PAGE)
+    if whole and not problems and not as_json:  # written before anything is shown: a reader may leave
+        _write_documents(boards)
+    if place:
+        _write_page(place, boards)
     if as_json:
         print(json.dumps({"tracks": [_board(board) for board in boards], "problems": problems}))
-    else:
-        _show(boards, sources)
-        if whole and not problems:
-            from speedrun.board.notes import documents
-
-            for document in documents(boards):
-                if document.new != document.old:
-                    write_text(document.path, document.new)
-    if page or not as_json:
-        place = page or house.root() / PAGE
-        _write_page(place, boards)
-        if not as_json:
-            print(house.shown(place))
-    return WRONG_CALL if whole and problems and not as_json else YES
+        return YES
+    _show(boards, sources)
+    if place:
+        print(house.shown(place))
+    return WRONG_CALL if whole and problems else YES
 
 
 def judge(sources: list[str], only: str | None) -> tuple[list[Board], list[str]]:
@@ -92,19 +89,20 @@ def judge(sources: list[str], only: str | None) -> tuple[list[Board], list[str]]
     tracks = [load_track(only)] if only else all_tracks()
     if not tracks:
         raise UserError(f"no track: no {TRACK_FILE} below {house.shown(house.records())}; is this a whole clone?")
-    runs, problems = read_logs(_places(sources))
-    problems += damaged(runs)
+    read, problems = read_logs(_places(sources))
+    problems += damaged(read)
+    milestones = {milestone.name: milestone for milestone in all_milestones()}
+    runs, former = as_present(read, [*milestones.values()])
     by_track: dict[str, list[Run]] = {}
     for run in runs:
         by_track.setdefault(run.header.track, []).append(run)
-    milestones = {milestone.name: milestone for milestone in all_milestones()}
     frozen = {milestone.name: milestone.sha256 for milestone in milestones.values() if milestone.sha256}
     older = {key: n for key, n in revisions(runs).items() if key[0] in frozen and n < milestones[key[0]].revision}
     together, boards = sessions(runs), []
     for track in tracks:
         flags = {milestone.name: milestone.flags.get(track.name, {}) for milestone in milestones.values()}
         off = {milestone.name: switches(milestone, track.name) for milestone in milestones.values()}
-        boards.append(rank(track, by_track.pop(track.name, []), Known(frozen, older, flags, off, together)))
+        boards.append(rank(track, by_track.pop(track.name, []), Known(frozen, older, flags, off, together, former)))
     for name, strangers in by_track.items() if not only else ():
         what = f"track {name!r}, which is not below records/" if name else "no track"
         problems.append(f"{len(strangers)} run{'s' if len(strangers) > 1 else ''} of {what}: not ranked")
@@ -141,6 +139,14 @@ def _show(boards: list[Board], sources: list[str]) -> None:
         show_boards(Console(highlight=False), boards)
     else:
         print(f"No runs of any track in {' '.join(map(printable, sources))} yet: speedrun replay makes some.")
+
+
+def _write_documents(boards: list[Board]) -> None:
+    from speedrun.board.notes import documents
+
+    for document in documents(boards):
+        if document.new != document.old:
+            write_text(document.path, document.new)
 
 
 def _write_page(place: Path, boards: list[Board]) -> None:
@@ -185,6 +191,7 @@ def _table(table: Table) -> dict[str, Any]:
         "unreached": list(table.unreached),
         "entries": [_entry(entry) for entry in table.entries],
         "ablated": [_ablated(one) for one in table.ablated],
+        "with_runs_of_an_earlier_revision": list(table.former),
         "ladder": _ladder(table),
     }
 
