@@ -8,6 +8,7 @@ clipped gradients, fused AdamW, random windows of a tensor; it validates nothing
 process of its own, in turn (A B A B ..), so that drift of the machine hits both alike.
 """
 
+import argparse
 import json
 import os
 import platform
@@ -96,15 +97,19 @@ def cpu_name() -> str:
 
 
 def main() -> None:
-    if sys.argv[1:] == ["plain"]:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("repeats", nargs="?", type=int, default=5)
+    parser.add_argument("--here", action="store_true", help="measure the plain loop in this process, prints its speed")
+    options = parser.parse_args()
+    if options.here:
         print(plain_tokens_per_second())
         return
-    repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    repeats = options.repeats
     speeds: dict[str, list[float]] = {"baseline": [], "plain loop": []}
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(repeats):
             speeds["baseline"].append(baseline_tokens_per_second(Path(folder)))
-            plain = subprocess.run([sys.executable, __file__, "plain"], check=True, capture_output=True, text=True)
+            plain = subprocess.run([sys.executable, __file__, "--here"], check=True, capture_output=True, text=True)
             speeds["plain loop"].append(float(plain.stdout))
     print(f"{cpu_name()}, {os.cpu_count()} cores, Python {platform.python_version()}; n = {repeats} each, interleaved")
     for name, values in speeds.items():

@@ -23,9 +23,7 @@ from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
 
-from speedrun.corpus.documents import documents
-from speedrun.corpus.shards import read_meta
-from speedrun.corpus.tokenizers import cores, gpt2
+from speedrun.machine import cores
 
 SCRIPT = Path(__file__).resolve().parents[1] / "data" / "fineweb.py"
 BATCHES_A_CORE = 64
@@ -33,10 +31,14 @@ texts: list[str] = []  # global, so that forked processes have them without bein
 
 
 def threads(workers: int) -> int:
+    from speedrun.corpus.tokenizers import gpt2
+
     return sum(map(len, gpt2().encode_ordinary_batch(texts, num_threads=workers)))
 
 
 def count(bounds: tuple[int, int]) -> int:
+    from speedrun.corpus.tokenizers import gpt2
+
     encode = gpt2().encode_ordinary
     return sum(len(encode(text)) for text in texts[slice(*bounds)])
 
@@ -49,6 +51,8 @@ def processes(workers: int) -> int:
 
 def script(parquet: Path, workers: int) -> int:
     """The tokens that the script made, less one end-of-text a document."""
+    from speedrun.corpus.shards import read_meta
+
     with tempfile.TemporaryDirectory(dir=parquet.parent) as folder:
         call = [sys.executable, SCRIPT, parquet, "--out", folder, "--workers", str(workers)]
         subprocess.run([*call, "--shard-tokens", "10_000_000"], check=True, capture_output=True)
@@ -69,15 +73,17 @@ def measure(function: Callable[[], int]) -> tuple[float, float]:
 
 
 def main() -> None:
-    import pyarrow
-    from pyarrow import parquet
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--copies", type=int, default=4, help="of the texts, so that the start weighs little")
     parser.add_argument("--repetitions", type=int, default=7)
     parser.add_argument("--workers", type=int, default=cores())
     options = parser.parse_args()
+    import pyarrow
+    from pyarrow import parquet
+    from speedrun.corpus.documents import documents
+    from speedrun.corpus.tokenizers import gpt2
+
     texts.extend([text for path in options.files for text in documents(path)] * options.copies)
     gpt2()
     with tempfile.TemporaryDirectory() as folder:

@@ -28,9 +28,10 @@ from speedrun.corpus.builds import Build, building, intact
 from speedrun.corpus.documents import documents, find_files
 from speedrun.corpus.hub import fetch, kept_listing
 from speedrun.corpus.shards import MOST_TOKENS, Meta, shard_name
-from speedrun.corpus.tokenizers import Batch, Cutter, batches, cores, encode_all
+from speedrun.corpus.tokenizers import Batch, Cutter, batches, encode_all
 from speedrun.digests import Digests
 from speedrun.errors import UserError
+from speedrun.machine import cores
 from speedrun.progress import bars
 from typer import Argument, Option
 

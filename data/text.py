@@ -25,8 +25,9 @@ from speedrun.corpus.builds import Build, building, intact
 from speedrun.corpus.corpora import Corpus, Plan, Split, joined, scan, texts
 from speedrun.corpus.documents import find_files
 from speedrun.corpus.shards import MOST_TOKENS, Meta, sha256_of, shard_name
-from speedrun.corpus.tokenizers import BYTES, Batch, Cutter, batches, characters, cores, encode_all
+from speedrun.corpus.tokenizers import BYTES, Batch, Cutter, batches, characters, encode_all
 from speedrun.errors import UserError
+from speedrun.machine import cores
 from speedrun.progress import bars
 from typer import Argument, Option
 

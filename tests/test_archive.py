@@ -108,6 +108,17 @@ def test_what_a_clone_lists_and_does_not_have_is_named(top):
     assert told.problems[0].startswith("records/a/one.log: the git clone lists it")
 
 
+def test_what_a_clone_says_to_run_is_not_run(top, tmp_path):
+    program = put(tmp_path / "program", f"#!/bin/sh\ntouch {tmp_path / 'ran'}\n".encode())
+    program.chmod(0o755)
+    for command in (["init", "-q"], ["add", "."], ["config", "core.fsmonitor", str(program)]):
+        subprocess.run(["git", "-C", str(top), *command], check=True, capture_output=True)
+    (top / "records" / "a" / "one.log").unlink()
+    assert len(read_archive(top).problems) == 1 and not (tmp_path / "ran").exists()
+    subprocess.run(["git", "-C", str(top), "ls-files", "--deleted"], check=True, capture_output=True)
+    assert (tmp_path / "ran").exists(), "git would have run it"
+
+
 def test_strange_names_are_shown_safely(top):
     put(top / "records" / "a" / "\x1b[31m\n.txt", source_first())
     put(Path(os.fsdecode(os.fsencode(top / "records") + b"/\xff.txt")), source_first())
@@ -257,6 +268,7 @@ def test_the_sample_as_a_whole_against_grep_and_awk():
     runs = [run for file in told.files for run in file.runs]
     assert told.problems == ()
     assert (len(told.files), sum(not file.runs for file in told.files)) == (176, 7)
-    assert (len(runs), sum(run.complete for run in runs), len({run.identity for run in runs})) == (194, 177, 183)
+    distinct = {identity for file in told.files for identity in file.identities}
+    assert (len(runs), sum(run.complete for run in runs), len(distinct)) == (194, 177, 183)
     assert sum(run.clock_reset_at == 10 for run in runs) == 30
     assert sum(len(file.runs) > 1 for file in told.files) == 2

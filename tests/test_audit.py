@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from claims_made import FOLDER, SAMPLE, log_text, made_archive, made_claim, made_logs, made_run, write_archive
-from speedrun.audits.audit import Exemption, audit, exemption_of, load_exemptions, time_off
+from speedrun.audits.audit import Exemption, audit, exemption_of, load_exemptions, time_off, track_3_value
 from speedrun.audits.claims import Row, Verdict
 from speedrun.cli import run_verb
 from speedrun.errors import UserError
@@ -19,6 +19,7 @@ from speedrun.reading.logfile import LogFile
 PASS = [3.2781, 3.2779, 3.2785, 3.2776, 3.2788]  # p < 0.01
 NEAR = [3.2781, 3.2819, 3.2785, 3.2796, 3.2802]  # p > 0.01, mean below 3.28
 FAIL = [3.2821, 3.2819, 3.2825, 3.2816, 3.2828]  # p > 0.99
+DOUBT = [3.2799, 3.2819, 3.2785, 3.2811, 3.2809]  # p about 0.8, mean above 3.28
 TWO = 120_000  # the claimed two minutes, in ms
 
 
@@ -52,6 +53,7 @@ def speedrun_audit(*arguments: object) -> int:
         (PASS, 2.0, "contradicted", "slower by 1.7%: 2.033 min against the 2 min claimed"),
         (NEAR, 2.03, "unsupported", "mean loss not shown below 3.28: p = 0.3"),
         (NEAR, 2.0, "contradicted", "slower by 1.7%"),
+        (DOUBT, 2.03, "unsupported", "mean loss not shown below 3.28: p = 0.76"),
         (FAIL, 2.03, "contradicted", "mean loss above 3.28: p = 1"),
         ([3.277], 2.0, "unsupported", "the only run ends at 3.2770: no p without others"),
         ([3.281], 2.0, "contradicted", "the only run ends at 3.2810, above 3.28"),
@@ -172,6 +174,18 @@ def test_what_the_table_states_and_the_runs_do_not(judged):
     assert any("the table says mean 3.2711; that of the runs is 3.27818" in reason for reason in reasons)
 
 
+@pytest.mark.parametrize(("off", "said"), [(0.001, True), (-0.001, True), (0.0001, False)])
+def test_a_stated_mean_that_is_off_by_more_than_its_rounding_is_said(judged, off, said):
+    reasons = of_track_3(judged, PASS, mean=round(statistics.fmean(PASS) + off, 5), n=5).reasons
+    assert any("the table says mean" in reason for reason in reasons) is said
+
+
+def test_a_mean_of_nothing_is_a_mean(judged):
+    evidence = of_track_3(judged, [0.0, 0.0]).evidence
+    assert evidence and evidence.mean == 0 and track_3_value(evidence, 3.28) == pytest.approx(3.28 * math.sqrt(2))
+    assert track_3_value(replace(evidence, mean=None), 3.28) == -math.inf
+
+
 # The verb
 
 
@@ -214,10 +228,12 @@ def test_json_has_a_row_for_each_of_the_table(top, capsys):
     assert none["link"] == {"state": "none", "path": None, "written": None} and none["reasons"]
 
 
-def test_the_table_fits_and_the_summary_counts(top, capsys):
+def test_the_table_fits_and_the_summary_counts(top, capsys, monkeypatch):
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")  # rich takes what is captured for a terminal,
+    monkeypatch.setenv("TERM", "dumb")  # of 80 columns without colours
     assert speedrun_audit(top) == 0
     out = capsys.readouterr().out
-    assert max(map(len, out.splitlines())) <= 100
+    assert max(map(len, out.splitlines())) <= 80
     assert "64" in out and "supported" in out and "2.033" in out
     assert "3 rows: 1 supported, 0 unsupported, 0 contradicted, 2 no evidence" in out
     assert "1 reach p < 0.01, of 1" in out and "0 off by more than 1%, of 1" in out
@@ -257,6 +273,12 @@ def test_all_rows_of_a_repeated_record_are_shown(tmp_path, capsys):
     assert speedrun_audit(top, "--record", 64) == 0
     out, err = capsys.readouterr()
     assert "first" in out and "second" in out and "2 rows for record 64" in err
+
+
+def test_nothing_is_said_of_rows_that_are_not_shown(tmp_path, capsys):
+    top = write_archive(tmp_path / "archive", row() + row() + row(record=65), {})
+    assert speedrun_audit(top, "--record", 65) == 0
+    assert "2 rows" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,12 @@
 """Every verb: help with an example, no heavy imports for it, one line for a wrong call, the same as its script."""
 
+import ast
+import os
+import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -9,12 +14,20 @@ from speedrun.cli import VERBS, run
 from speedrun.errors import UserError
 
 HOUSE = Path(__file__).resolve().parents[1]
+BENCHMARKS = sorted(f"benchmarks/{path.name}" for path in (HOUSE / "benchmarks").glob("*.py"))
 DATA_SCRIPTS = ["cached_fineweb10B", "fineweb", "text", "toy_language"]
 HEAVY = ("torch", "pandas", "scipy", "plotly", "pyarrow", "tiktoken", "huggingface_hub")
 
 
-def call(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=60, cwd=HOUSE)
+def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        cwd=HOUSE,
+        env=os.environ | environment,
+    )
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -33,7 +46,10 @@ def test_a_data_script_has_help(name: str) -> None:
     assert result.returncode == 0 and f"python data/{name}.py" in result.stdout
 
 
-@pytest.mark.parametrize("arguments", [["-m", "speedrun.cli", verb] for verb in VERBS] + [["data/text.py"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [*(["-m", "speedrun.cli", verb] for verb in VERBS), *([script] for script in ("data/text.py", *BENCHMARKS))],
+)
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     """What makes --help slow is torch (a second) and the like; a time would depend on the machine."""
     result = call("-X", "importtime", *arguments, "--help")
@@ -61,6 +77,32 @@ def test_a_wrong_call_ends_in_one_line(arguments: list[str], said: str) -> None:
     assert said in result.stderr
 
 
+def test_a_name_from_outside_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"\\u001b]0;PWNED\\u0007\\u001b[2Jtexts": "hello"}\n')
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "\x1b[31m\udcff\n.txt").write_bytes(b"\xff")
+    text = ("data/text.py", "--tokenizer", "bytes", "--out", str(tmp_path / "out"))
+    for arguments, said in [
+        ((*text, str(tmp_path / "a.jsonl")), "\ufffd]0;PWNED\ufffd\ufffd[2Jtexts"),
+        ((*text, str(tmp_path / "folder")), "\ufffd[31m\ufffd"),
+        (("-m", "speedrun.cli", "replay", "00_baseline", "--set", "\x1b[31mx"), "\ufffd[31mx"),
+    ]:
+        result = call(*arguments, PYTHONIOENCODING="utf-8")
+        assert result.returncode == 2 and said in result.stderr.split("\n")[-2]  # a progress bar may stand above
+        assert result.stderr.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize(
+    "environment", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}]
+)
+def test_output_that_the_locale_cannot_spell_is_no_error(environment: dict[str, str], tmp_path: Path) -> None:
+    result = call(
+        "-m", "speedrun.cli", "leaderboard", "--track", "toy-cpu", "--page", str(tmp_path / "x"), **environment
+    )
+    assert (result.returncode, result.stderr.count("Traceback")) == (0, 0), result.stderr
+    assert result.stdout.isascii() and "?" in result.stdout
+
+
 def test_without_a_verb_all_are_listed() -> None:
     result = call("-m", "speedrun.cli")
     assert result.returncode == 2
@@ -81,6 +123,22 @@ def test_how_a_command_ends(error: BaseException, code: int, line: str, capsys: 
 
     assert run("x", command, []) == code
     assert capsys.readouterr() == ("", line)
+
+
+def test_the_packages_declared_are_those_imported() -> None:
+    nodes = [
+        node
+        for folder in ("tools", "data", "benchmarks", "history", "train")
+        for path in (HOUSE / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+    ]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    known = packages_distributions()
+    found = {known[top][0] for name in names if (top := name.partition(".")[0]) in known} - {"speedrun", "playwright"}
+    project = tomllib.loads((HOUSE / "pyproject.toml").read_text())["project"]
+    declared = {re.split("[<>=!~]", line)[0] for line in project["dependencies"]}
+    assert {name.lower().replace("_", "-") for name in found} == declared
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["replay", "--help"]])

@@ -4,11 +4,15 @@ import gzip
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,10 +21,10 @@ from data_scripts import HOUSE, SHARED, gpt2_environment, interruptible, refused
 from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
-from speedrun.corpus import tokenizers
+from speedrun.corpus import builds, tokenizers
 from speedrun.corpus.corpora import held_out
-from speedrun.corpus.documents import documents
-from speedrun.corpus.shards import Meta, check_shard, decoder, read_meta, read_tokens
+from speedrun.corpus.documents import LONGEST_LINE, documents
+from speedrun.corpus.shards import Meta, check_shard, decoder, read_meta, read_tokens, shard_name
 from speedrun.corpus.tokenizers import Cutter, encoder, pieces
 
 
@@ -159,6 +163,19 @@ def test_pieces_of_a_document_encode_as_the_whole(text: str) -> None:
     assert [token for part, _ in parts for token in encode(part).tolist()] == encode(text).tolist()
 
 
+@pytest.mark.parametrize("same", [" " * 30, "1" * 30, "\n" * 30, " \u00a0" * 15, " 1" * 15, "'s " * 10])
+def test_runs_of_one_kind_are_not_cut_where_they_encode_otherwise(same: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not SHARED.is_dir():
+        pytest.skip(f"{SHARED} with GPT-2's vocabulary is absent, and tests fetch nothing")
+    os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(SHARED / "tiktoken_cache"))
+    monkeypatch.setattr(tokenizers, "PIECE", 40)
+    encode = encoder(Meta())
+    for shift in range(31):  # each place in a run is once the first where a cut could be
+        text = "a" * (40 - shift) + (same + "two words") * 3
+        parts = [encode(part).tolist() for part, _ in pieces(text)]
+        assert len(parts) > 1 and [token for part in parts for token in part] == encode(text).tolist()
+
+
 # ---- calls that are repeated
 
 
@@ -216,6 +233,55 @@ def test_two_calls_at_once_do_not_mix(tmp_path: Path) -> None:
     assert run("text.py", source, "--tokenizer", "bytes", "--out", out)[0] == 0
 
 
+class Stop(Exception):
+    pass
+
+
+def test_a_validation_shard_stands_only_with_all_that_belongs_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the power fails while new shards take the place of old ones."""
+    steps = [*range(100)]
+
+    def counted(function: Callable) -> Callable:
+        def step(*arguments: Any, **options: Any) -> Any:
+            if not steps:
+                raise Stop
+            steps.pop()
+            return function(*arguments, **options)
+
+        return step
+
+    def make(text: str, folder: Path) -> None:
+        with builds.building(folder, "a_val_b", {"text": text}) as build:
+            for split, number in (("val", 0), ("train", 1), ("train", 2)):
+                build.add(shard_name("a_val_b", split, number), np.frombuffer(text.encode(), np.uint8))
+            with monkeypatch.context() as patch:
+                patch.setattr(os, "replace", counted(os.replace))
+                patch.setattr(Path, "unlink", counted(Path.unlink))
+                build.finish(Meta())
+
+    def state(folder: Path) -> dict[str, bytes]:
+        return shards(folder) | {"meta.json": (folder / "meta.json").read_bytes()}
+
+    for text in ("old", "new"):
+        make(text, tmp_path / text)
+    seen = []
+    for last in range(100):
+        folder = tmp_path / str(last)
+        shutil.copytree(tmp_path / "old", folder)
+        steps[:] = range(last)
+        with suppress(Stop):
+            make("new", folder)
+            break
+        now = state(folder)
+        whole = [one for one in ("old", "new") if now == state(tmp_path / one)]
+        assert "a_val_b_val_000000.bin" not in now or whole
+        seen += whole
+    assert last >= 8 and seen[0] == "old" and seen[-1] == "new" and len(seen) < last
+    assert state(folder) == state(tmp_path / "new")
+
+
 # ---- bad input, each in one line
 
 
@@ -243,6 +309,24 @@ def test_unreadable_file_is_named(tmp_path: Path, name: str, data: bytes, fault:
     line = refused("text.py", tmp_path / name, "--tokenizer", "bytes", "--out", tmp_path / "out")
     assert str(tmp_path / name) in line and fault in line
     assert not (tmp_path / "out").exists()
+
+
+def test_a_line_that_could_fill_the_memory_is_refused(tmp_path: Path) -> None:
+    long = b'{"text": "' + b"a" * LONGEST_LINE + b'"}'
+    data = pa.Codec("zstd").compress(b'{"text": "a"}\n' + long, asbytes=True)
+    (tmp_path / "a.jsonl.zst").write_bytes(data)
+    assert len(data) < 1 << 20
+    line = refused("text.py", tmp_path / "a.jsonl.zst", "--tokenizer", "bytes", "--out", tmp_path / "out")
+    assert f"{tmp_path / 'a.jsonl.zst'}, line 2: longer than 67,108,864 bytes" in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_longest_line_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    with open(path, "wb") as file:
+        for end in (b"\n", b""):
+            file.write(b'{"text": "' + b"a" * (LONGEST_LINE - len(end) - 12) + b'"}' + end)
+    assert [len(text) for text in documents(path)] == [LONGEST_LINE - 13, LONGEST_LINE - 12]
 
 
 def test_parquet_without_text_is_named(tmp_path: Path) -> None:

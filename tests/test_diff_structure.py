@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs_made import PROGRAM, UNKNOWN
 from speedrun.study.code_units import units
-from speedrun.study.hyperparameter_diff import changes, hyperparameters
+from speedrun.study.hyperparameter_diff import Hyperparameter, changes, hyperparameters
 from speedrun.study.line_diff import Comparison, compare, emphasis
+from speedrun.study.matching import longest_rising
 from speedrun.study.milestone_diff import assemble
 from speedrun.study.program_source import SourceFile, resolve
 
@@ -133,6 +134,12 @@ def test_a_setter_is_told_from_its_property():
     assert names == ["", "A", "A.size", "A.size (2)"]
 
 
+def test_a_class_that_is_there_three_times_has_three_names_and_so_have_its_methods():
+    names = [unit.name for unit in units(file("class A:\n    def f(x): pass\n    def f(x): pass\n" * 3)) or []]
+    each = [f"A{number}{method}" for number in ("", " (2)", " (3)") for method in ("", ".f", ".f (2)")]
+    assert names == ["", *each]
+
+
 def test_a_change_of_comments_and_docstrings_alone_is_marked():
     after = PROGRAM.replace("Each value times", "All values times").replace("# look up", "# a table")
     found = compared(PROGRAM, after)
@@ -158,6 +165,59 @@ def test_changed_lines_stand_side_by_side_and_say_where_they_differ():
     assert row.before.text.strip() == "total.append(value * factor)"
     (span,) = emphasis(row.before.text, row.after.text)[1]
     assert row.after.text[slice(*span)] == " * 2"
+
+
+def test_a_line_too_long_differs_throughout():
+    before, after = "x + " * 300_000, "y + " * 300_000
+    assert emphasis(before, after) == ([(0, len(before))], [(0, len(after))])
+
+
+def test_a_line_of_one_word_repeated_is_compared_within_an_effort():
+    before, after = (" ".join(f"x {name}{i}" for i in range(400)) for name in "yz")
+    changed_old, changed_new = emphasis(before, after)
+    assert before[slice(*changed_old[0])].startswith("y0") and changed_new[-1][1] == len(after)
+
+
+# Programs that mean harm: what took time by the square or the cube of their length
+
+
+def test_one_line_repeated_is_compared_by_its_ends():
+    (fold,) = compared("x = 1\n" * 50_000, "x = 1\n" * 50_001).folds
+    assert (fold.added, fold.removed) == (1, 0)
+
+
+def test_lines_that_repeat_around_others_are_compared_by_what_both_have_once():
+    parts = ["x = 1\n" * 1_000 + f"y{i} = {i}\n" for i in range(40)]
+    before, after = "first = 1\n" + "".join(parts), "one = 1\n" + "".join(parts).replace("y20 = 20", "y20 = 21")
+    (fold,) = compared(before, after).folds
+    assert {row.after.text for hunk in fold.hunks for row in hunk.rows if row.after and not row.same} == {
+        "one = 1", "y20 = 21",
+    }  # fmt: skip
+
+
+def test_many_functions_of_one_name():
+    found = units(file("def f(x): return x\n" * 30_000)) or []
+    assert (len(found), found[-1].name) == (30_001, "f (30000)")
+
+
+def test_many_functions_that_are_renamed():
+    code = "    a, b, c = x + 1, x + 2, x + 3\n    return a * b * c"
+    old, new = ("".join(f"def {name}{i}(x):\n{code}\n" for i in range(3_000)) for name in "fg")
+    assert changed(old, new) == {("renamed", f"f{i} → g{i}") for i in range(3_000)}
+    other = new.replace("c\n", "c + 1\n")  # none is equal now: which are alike is asked of some, and none is lost
+    assert sum(len(change.split(" → ")) for _, change in changed(old, other)) == 6_000
+
+
+def test_many_functions_in_another_order():
+    values = [*range(150_000, 300_000), *range(150_000)]
+    assert longest_rising(values) == set(range(150_000, 300_000))
+
+
+def test_long_lines_that_all_differ_stand_alone():
+    words = "".join(f" + a{i}" for i in range(4_000))
+    old, new = ("".join(f"{name}{i} = 1{words}\n" for i in range(100)) for name in "xy")
+    (fold,) = compared(old, new).folds
+    assert {row.kind for hunk in fold.hunks for row in hunk.rows} == {"-", "+"}
 
 
 def test_unknown_syntax_falls_back_to_plain_lines():
@@ -212,3 +272,42 @@ def test_a_hyperparameter_of_the_same_value_did_not_change():
 
 def test_no_class_of_hyperparameters_is_none():
     assert hyperparameters(file("x = 1\n")) is None and hyperparameters(file(UNKNOWN)) is None
+
+
+def of_class(fields: str) -> dict[str, Hyperparameter]:
+    found = hyperparameters(file(f"class Hyperparameters:\n{fields}"))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    "default",
+    [
+        f"{'9' * 4_000} * {'9' * 4_000}",
+        "0x" + "f" * 5_000,
+        f"-0x{'f' * 5_000}",
+        f"0x{'f' * 5_000} * 1e300",
+        "1e999",
+        "1e999 - 1e999",
+        "2 * True",
+        "'a' * 1000",
+    ],
+)
+def test_a_number_that_no_setting_has_is_shown_as_it_is_written(default):
+    one = of_class(f"    x: int = {default}\n")["x"]
+    assert (one.value, one.text, one.unit) == (None, default, None)
+    assert changes({"x": one}, {"x": one}) == ()
+
+
+def test_a_seed_of_many_bits_is_a_number():
+    assert of_class(f"    seed: int = {2**127}\n")["seed"].value == 2**127
+
+
+@pytest.mark.parametrize("parts", [" + 1", "\n + 1"])
+def test_a_sum_of_many_terms_is_no_number(parts):
+    one = of_class(f"    x: int = (1{parts * 1_500})  # steps\n    y: int = 2  # steps\n")
+    assert one["x"].value is None and one["x"].text.startswith("1") and one["y"].value == 2
+
+
+def test_a_long_number_over_two_lines_is_shown_by_its_first():
+    assert of_class(f"    x: int = (0x{'f' * 5_000}\n    + 1)\n")["x"].text == f"0x{'f' * 5_000} ..."

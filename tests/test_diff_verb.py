@@ -96,6 +96,16 @@ def test_a_strangers_program_has_no_count_of_parameters(house, tmp_path, capsys)
     assert json.loads(capsys.readouterr().out)["words"]["after"]["parameters"] is not None
 
 
+def test_a_hyperparameter_beyond_all_size_is_shown_as_it_is_written(house, tmp_path, capsys):
+    path = tmp_path / "mine.py"
+    long = f"{'9' * 4_000} * {'9' * 4_000}"
+    path.write_text(PROGRAM.replace("num_iterations: int = 100", f"num_iterations: int = {long}"))
+    assert diff("00", path, "--json", "--part", "words") == 0
+    (steps,) = json.loads(capsys.readouterr().out)["words"]["hyperparameters"]
+    assert (steps["after"]["value"], steps["after"]["text"]) == (None, long)
+    assert diff("00", path) == 0 and "9" * 20 in capsys.readouterr().out
+
+
 def test_an_older_revision_was_not_published_as_a_gain(house, tmp_path, capsys):
     diff("00", "00", "--part", "worth")
     out = capsys.readouterr().out

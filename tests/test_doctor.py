@@ -91,6 +91,24 @@ def test_a_shard_that_is_cut_in_half_is_named_and_does_not_start(root, capsys):
     assert "damaged" in out and "toy_train_000001.bin: cut off" in out and "next: python data/toy.py" in out
 
 
+def test_shards_may_lie_outside_of_the_clone(root, capsys, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside") / "toy"
+    shutil.move(root / "data/toy", outside)
+    add_track(root, "elsewhere", "data/toy/toy", f"{outside}/toy")
+    found = diagnosis(capsys)
+    told = {shards["track"]: (shards["train"], shards["train_tokens"], shards["val"]) for shards in found["shards"]}
+    assert told == {"elsewhere": (1, 3, 1), "toy": (0, 0, 0)}
+
+
+@pytest.mark.parametrize("pattern", ["", "/", "data/toy/**x.bin"])
+def test_a_pattern_that_names_no_files_is_named_and_the_rest_is_told(root, capsys, pattern):
+    add_track(root, "elsewhere", "data/toy/toy_train_*.bin", pattern)
+    assert run_verb("doctor", "doctor", []) == 0  # the other track starts
+    assert capsys.readouterr().err == ""
+    (fault,) = diagnosis(capsys)["faults"]
+    assert fault.startswith(f"records/elsewhere/track.toml: train = {pattern!r} names no files: ")
+
+
 def test_many_milestones_and_tracks_fit_80_columns(root, capsys):
     for name in ("fineweb-124m", "fineweb-350m", "shakespeare-char", "your-text"):
         add_track(root, name)

@@ -140,6 +140,21 @@ def test_runs_without_a_clock_are_copies_only_by_their_bytes(collect):
     assert evidence and evidence.n == 2 and evidence.mean_minutes is None and evidence.p is None
 
 
+def test_of_runs_that_are_not_all_clocked_no_mean_time_is_known(collect):
+    files = [*made_logs([3.2781, 3.2779]), made_file(f"{FOLDER}/c.txt", [made_run(3.2785, ms=None)])]
+    evidence = collect(files).evidence
+    assert evidence and evidence.n == 3 and evidence.p
+    assert evidence.mean_minutes is None and evidence.std_minutes is None
+
+
+def test_runs_that_are_alike_only_before_the_first_step_are_no_copies(collect):
+    cut = made_run(last=100, val=(Val(0, 10.8258, 0.0),))
+    files = [made_file(f"{FOLDER}/{name}.txt", [run]) for name, run in {"a": made_run(), "b": cut, "c": cut}.items()]
+    evidence = collect(files).evidence
+    assert evidence and evidence.n == 1
+    assert not any("cop" in line for line in evidence.left_out) and evidence.left_out[0].startswith("2 truncated")
+
+
 def test_a_truncated_run_is_left_out_and_named(collect):
     files = [*made_logs([3.2781, 3.2779]), made_file(f"{FOLDER}/cut.txt", [made_run(3.295, last=1500)])]
     found = collect(files)
@@ -318,6 +333,13 @@ def test_the_column_whose_mean_the_table_states(collect):
     for stated in (3.2824, 3.25, None):  # val_loss itself; no column at all; not stated
         found = of_track_3(collect, files, "results/x/1.txt", mean=stated, n=8)
         assert found.evidence and found.evidence.column == "val_loss"
+
+
+@pytest.mark.parametrize("stated", [3.27735, 3.27935])
+def test_a_column_whose_mean_is_off_by_more_than_its_rounding_is_not_chosen(collect, stated):
+    files = [ema(3.2824, 3.2783, 1), ema(3.2825, 3.2784, 2)]  # means 3.28245 and 3.27835
+    found = of_track_3(collect, files, "results/x/1.txt", mean=stated, n=8)
+    assert found.evidence and found.evidence.column == "val_loss" and found.notes == ()
 
 
 def test_a_column_that_a_run_lacks_is_not_chosen(collect):

@@ -541,6 +541,52 @@ def test_force_replaces_only_files_of_its_names(clone, here):
     assert files_below(here / "out") == {"train_gpt2.py", "notes.md", "provenance.json"}
 
 
+def test_force_leaves_no_file_of_an_earlier_program(here, capsys):
+    (here / "two.txt").write_text(f"{OLD}\n\n{'-' * 40}\n# triton_kernels.py\n\nimport triton\n{STEPS}")
+    write_log(here / "one", program=NEW)
+    (one,) = (here / "one").rglob("*.txt")
+    assert extract("--log", "two.txt", "--to", "out") == 0 and len(files_below(here / "out")) == 3
+    (here / "out" / "notes.py").write_text("mine\n")
+    assert extract("--log", one, "--to", "out", "--force") == extract("--log", one, "--to", "fresh") == 0
+    assert files_below(here / "out") == {"notes.py"} | files_below(here / "fresh")
+    (here / "out" / "notes.py").unlink()
+    capsys.readouterr()
+    assert run_verb("diff_milestones", "diff_milestones", ["fresh", "out", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["identical"] is True
+
+
+def test_a_provenance_of_anyone_deletes_nothing_but_plain_files_beside_it(clone, here):
+    out = here / "out"
+    (out / "folder").mkdir(parents=True)
+    for path in (here / "outside.py", out / "folder" / "in.py", out / ".hidden", out / "old.py"):
+        path.write_text("x")
+    (out / "link.py").symlink_to(here / "outside.py")
+    names = ["../outside.py", str(here / "outside.py"), "folder", "folder/in.py", ".hidden", "link.py", "old.py",
+             "Train_GPT2.py", "provenance.json", "absent.py", ".", "..", "", "a\0b", "\ud800", *HOSTILE]  # fmt: skip
+    (out / "provenance.json").write_text(json.dumps({"files": [*names, 3, None, *({"name": name} for name in names)]}))
+    before = files_below(here)
+    assert extract("--repo", "clone", "--path", "train_gpt2.py", "--to", "out", "--force") == 0
+    assert before - files_below(here) == {"out/old.py"} and (out / "link.py").is_symlink()
+
+
+@pytest.mark.parametrize("text", ["mine", "[1]", '{"files": 3}', "[" * 100_000, " " * (5 << 20)])
+def test_a_provenance_that_is_none_is_replaced(clone, here, text):
+    (here / "out").mkdir()
+    (here / "out" / "provenance.json").write_text(text)
+    assert extract("--repo", "clone", "--path", "train_gpt2.py", "--to", "out", "--force") == 0
+    assert files_below(here / "out") == {"train_gpt2.py", "provenance.json"}
+
+
+def test_a_provenance_that_is_a_link_says_nothing(clone, here):
+    (here / "out").mkdir()
+    (here / "out" / "old.py").write_text("x")
+    (here / "elsewhere.json").write_text('{"files": ["old.py"]}')
+    (here / "out" / "provenance.json").symlink_to(here / "elsewhere.json")
+    assert extract("--repo", "clone", "--path", "train_gpt2.py", "--to", "out", "--force") == 0
+    assert files_below(here / "out") == {"train_gpt2.py", "old.py", "provenance.json"}
+    assert (here / "elsewhere.json").read_text() == '{"files": ["old.py"]}'
+
+
 def test_places_that_cannot_be_written_to(clone, here, capsys):
     (here / "file").write_text("x")
     (here / "full" / "train_gpt2.py").mkdir(parents=True)

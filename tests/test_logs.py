@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from logs_made import make_log, sha256, write_log
+from rich.console import Console
 from speedrun.reading.logs import LogError, match_step, parse_log, printable, read_folder, read_log
 from speedrun.reading.runs import Run
+from speedrun.replay.following import Follower, Lines
 
 HERE = Path("log.txt")
 VALID = make_log(planned=20, every=5).encode()
@@ -76,6 +78,18 @@ def test_step_lines(line, expected):
 )
 def test_other_lines_are_no_steps(line):
     assert match_step(line) is None
+
+
+@pytest.mark.parametrize(("seconds", "left"), [(59.4, "0:59"), (59.7, "1:00"), (119.6, "2:00"), (3599.6, "60:00")])
+def test_the_time_left_has_no_minute_of_60_seconds(seconds, left, tmp_path):
+    said: list[str] = []
+    clock = iter([0.0, seconds])
+    shown = Lines(Console())
+    shown.say = said.append
+    follower = Follower(tmp_path / "no log yet", shown, clock=lambda: next(clock))
+    for step in (0, 50):
+        follower.line(f"step:{step}/100 val_loss:4.000000 train_time:0ms step_avg:nanms")
+    assert said[-1].endswith(f"50/100 val 4.0000 {left} left")
 
 
 def test_a_log_without_its_last_line_was_cut_off():

@@ -142,6 +142,22 @@ def test_several_files_for_people(tmp_path, capsys, monkeypatch):
     assert "stderr.txt: has no step lines" in out
 
 
+def test_runs_without_an_end_or_a_clock_are_copies_only_in_files_of_the_same_content(tmp_path, capsys):
+    for seed in (1, 2, 3):
+        text = write_log(tmp_path / "own", seed=seed, finished=None).read_text()
+        before = text[: text.index("step:0/100 val")]
+        put(tmp_path / "before" / f"{seed}.txt", before)
+        put(tmp_path / "at" / f"{seed}.txt", before + text[len(before) :].partition("\n")[0] + "\n")
+        put(tmp_path / "llm" / f"{seed}.log", f"s:0 tel:11.{seed}\ns:250 tel:6.3\n")
+    for folder, runs in (("before", 3), ("at", 3), ("llm", 3)):
+        assert parse(tmp_path / folder) == 0
+        assert f"{runs} runs" in (out := capsys.readouterr().out) and "copies" not in out
+        first = next((tmp_path / folder).iterdir())
+        put(tmp_path / folder / f"copy{first.suffix}", first.read_bytes())
+        assert parse(tmp_path / folder) == 0
+        assert f"{runs} distinct (the others are copies)" in capsys.readouterr().out
+
+
 def test_texts_of_a_log_are_shown_as_they_are(tmp_path, capsys):
     header = HEADER.replace("NVIDIA H800 ", "[red]x[/red]")
     assert parse(put(tmp_path / "x.txt", source_first(header=header))) == 0

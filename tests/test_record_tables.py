@@ -141,6 +141,15 @@ def test_repeated_records_are_kept_and_said(tmp_path):
     assert "2 rows for record 21 (README.md:7, README.md:8)" in problem
 
 
+def test_repeated_records_are_said_only_of_rows_that_are_shown(tmp_path):
+    rows = "21 | 2.9 minutes | x | - | - | -\n21 | 3.0 minutes | y | - | - | -\n22 | soon | z | - | - | -\n"
+    found = tables(tmp_path, rows + "23 | 2.7 minutes | z | - | - | -")
+    soon, twice = found.problems
+    assert "'soon'" in soon and "2 rows for record 21" in twice
+    assert found.problems_of(found.claims) == found.problems_of(found.claims[:2]) == (soon, twice)
+    assert found.problems_of(found.claims[2:]) == (soon,)
+
+
 def test_other_tables_are_left_alone(tmp_path):
     rows = "1 | 45 minutes | x | - | - | -\n\n| a | b |\n| - | - |\n| 1 | 2 |\n\n```\n1 | 2\n```\n"
     assert len(tables(tmp_path, rows).claims) == 1
@@ -189,6 +198,30 @@ def test_tables_in_comments_and_code_are_none(tmp_path):
     tmp_path.joinpath("README.md").write_text(f"<!--\n{table}-->\n\n```\n{table}```\n\n\ufeff\n{table}")
     claims, _ = read_tables(tmp_path)
     assert [claim.line for claim in claims] == [16]
+
+
+def test_what_is_opened_and_never_ends_is_text(tmp_path):
+    table = f"{HEADINGS}1 | 45 minutes | x | - | - | -\n"
+    tmp_path.joinpath("README.md").write_text(f"<!-- a -->\n\n```\n```\n<!-- b\n\n{table}\n```\n\n{table}")
+    claims, _ = read_tables(tmp_path)
+    assert [claim.line for claim in claims] == [9, 15]
+
+
+@pytest.mark.parametrize(
+    "harm",
+    ["<!--" * 500_000, "<!--" * 500_000 + "\n```", "# " + " " * 1_000_000 + "|", f"{HEADINGS}\n" * 40_000],
+    ids=["comments", "comments and a fence", "a heading", "tables"],
+)
+def test_a_readme_that_means_harm_is_read_in_time(tmp_path, harm):
+    table = f"{HEADINGS}1 | 45 minutes | x | - | - | -\n"
+    tmp_path.joinpath("README.md").write_text(f"{harm}\n\n{table}")
+    assert [claim.record for claim in read_tables(tmp_path).claims] == [1]
+
+
+def test_a_heading_too_long_names_no_track(tmp_path):
+    table = f"{HEADINGS}1 | 45 minutes | x | - | - | -\n"
+    tmp_path.joinpath("README.md").write_text(f"## Track 2\n\n## Track 3{' ' * 5_000}\n\n{table}")
+    assert [claim.track for claim in read_tables(tmp_path).claims] == [2]
 
 
 def test_a_row_of_headings_without_a_border_is_no_heading(tmp_path):

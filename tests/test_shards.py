@@ -24,6 +24,7 @@ from speedrun.corpus.shards import (
     write_shard,
 )
 from speedrun.corpus.tokenizers import BYTES, encoder
+from speedrun.digests import Digests
 from speedrun.errors import UserError
 
 
@@ -94,6 +95,19 @@ def test_cut_shard_is_refused(shard: Path, size: int) -> None:
 def test_token_beyond_the_vocabulary_is_refused(shard: Path) -> None:
     with pytest.raises(UserError, match=r"token 298 is 298, beyond the vocabulary of 298"):
         check_shard(shard, 298)
+
+
+def test_a_memory_of_digests_that_makes_no_sense_costs_only_time(shard: Path) -> None:
+    memory, right, stat = shard.parent / ".sha256.json", hashlib.sha256(shard.read_bytes()).hexdigest(), shard.stat()
+    stamp = [stat.st_size, stat.st_mtime_ns]
+    for entry in ({"a": 1}, 7, None, "text", [], stamp, [*stamp, 7], [*stamp, None], [*stamp, "0" * 64, 1]):
+        memory.write_text(json.dumps({str(shard): entry}))
+        assert Digests(shard.parent).of_all([shard], "reading") == [right], entry
+    for text in ("[" * 100_000, "[[1, 2]]", "7", ""):
+        memory.write_text(text)
+        assert Digests(shard.parent).of_all([shard], "reading") == [right], text[:9]
+    memory.write_text(json.dumps({str(shard): [*stamp, "0" * 64], "other": 7}))
+    assert Digests(shard.parent).of(shard) == "0" * 64  # what makes sense is believed
 
 
 def test_meta_is_read_back(tmp_path: Path) -> None:

@@ -47,7 +47,13 @@ def test_whole_numbers_do_for_losses_and_an_empty_target_means_the_anchors(root)
         ('title = "A toy"', "title = 3", "title is 3, but must be a text"),
         ("[3.0, 2.0]", '[3.0, "two"]', "val_loss[1] is 'two', but must be a number"),
         ("[3.0, 2.0]", "3.0", "val_loss is 3.0, but must be a list"),
+        ("[3.0, 2.0]", "[nan]", "val_loss[0] is nan, but must be finite"),
+        ("[3.0, 2.0]", "[3.0, -inf]", "val_loss[1] is -inf, but must be finite"),
+        ("[3.0, 2.0]", f"[1{'0' * 400}]", "but must be a number"),
+        ("[3.0, 2.0]", "[true]", "val_loss[0] is True, but must be a number"),
         ('val = "data/toy/toy_val_*.bin"', "", "[data]: val is missing"),
+        ('title = "A toy"', f"title = {'[' * 100_000}", "not readable as TOML: nested too deeply"),
+        ('title = "A toy"', f"title{'.a' * 3000} = 1", "but must be a text"),
         ('name = "toy"', 'name = "tov"', "its folder is toy"),
         ('name = "toy"', "name =", "not readable as TOML"),
     ],
@@ -103,6 +109,13 @@ def test_a_milestone_without_sha256_or_script_is_refused(root):
         load_milestone("01_second").check_frozen()
     manifest.write_text("\n".join(line for line in manifest.read_text().splitlines() if "sha256" not in line))
     with pytest.raises(UserError, match="sha256 is missing"):
+        load_milestone("00_first")
+
+
+@pytest.mark.parametrize("value", ["true", "1.0", '"1"'])
+def test_a_revision_is_a_whole_number(root, value):
+    edit(root / "history/00_first/milestone.toml", 'idea = "none"', f'idea = "none"\nrevision = {value}')
+    with pytest.raises(UserError, match="00_first/milestone.toml: revision is .*, but must be a whole number"):
         load_milestone("00_first")
 
 

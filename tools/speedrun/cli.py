@@ -14,6 +14,7 @@ from collections.abc import Callable
 from functools import wraps
 
 from speedrun.errors import INTERRUPTED, WRONG_CALL, YES, UserError
+from speedrun.reading.printable import printable
 
 VERBS = {  # name: what it does
     "replay": "run a milestone on a track, n seeds, and keep its logs",
@@ -28,12 +29,9 @@ VERBS = {  # name: what it does
 ALIASES = {"diff": "diff_milestones"}
 
 
-def one_line(text: object) -> str:
-    return " ".join(str(text).split())
-
-
 def fail(name: str, message: object) -> int:
-    print(f"{name}: {one_line(message)}", file=sys.stderr)
+    """Say in one line what is wrong: names in it may be out of files that anyone has made."""
+    print(f"{name}: {printable(message)}", file=sys.stderr)
     return WRONG_CALL
 
 
@@ -42,6 +40,7 @@ def run(name: str, function: Callable[..., int | None], arguments: list[str] | N
 
     Whatever a user can cause (a wrong option, bad input, a full disk, Ctrl-C) ends in one line on standard error.
     """
+    show_what_can_be_shown()
     import typer
     from typer.exceptions import TyperException
 
@@ -68,6 +67,13 @@ def run(name: str, function: Callable[..., int | None], arguments: list[str] | N
         raise
     except OSError as error:
         return not_written(name, error)
+
+
+def show_what_can_be_shown() -> None:
+    """A terminal or locale that lacks a character gets a question mark for it: better than no output at all."""
+    for stream in (sys.stdout, sys.stderr):  # None where it is closed, and whatever a caller has put in its place
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="replace")
 
 
 def not_written(name: str, error: OSError) -> int:

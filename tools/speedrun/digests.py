@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from speedrun.corpus.shards import sha256_of
 from speedrun.files import write_text
@@ -15,10 +16,7 @@ class Digests:
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / ".sha256.json"
-        try:
-            self.known: dict[str, list] = dict(json.loads(self.file.read_text()))
-        except (OSError, ValueError, TypeError):
-            self.known = {}
+        self.known = _kept(self.file)
 
     def of(self, path: Path, report: Callable[[int], object] = lambda done: None) -> str:
         """sha256 in hex of `path`; `report` is told of the bytes that had to be read."""
@@ -44,6 +42,19 @@ class Digests:
 
     def save(self) -> None:
         write_text(self.file, json.dumps(self.known, indent=1) + "\n")
+
+
+def _kept(file: Path) -> dict[str, list]:
+    """What the file remembers, without what makes no sense in it."""
+    try:
+        table = json.loads(file.read_text())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return {path: entry for path, entry in table.items() if _sane(entry)} if isinstance(table, dict) else {}
+
+
+def _sane(entry: Any) -> bool:
+    return isinstance(entry, list) and [*map(type, entry)] == [int, int, str]
 
 
 def _stamp(path: Path) -> list[int]:

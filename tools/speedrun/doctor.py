@@ -13,7 +13,7 @@ from speedrun.corpus.shards import read_header
 from speedrun.errors import UserError
 from speedrun.machine import Machine, look
 from speedrun.milestones import Milestone, all_milestones
-from speedrun.tracks import DEFAULT, OFFICIAL, Track, all_tracks
+from speedrun.tracks import DEFAULT, FILE, OFFICIAL, Track, all_tracks
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Shards:
     train_tokens: int
     val: int
     val_tokens: int
-    faults: tuple[str, ...]  # one line a damaged shard
+    faults: tuple[str, ...]  # one line a damaged shard, or a pattern that can name none
     make: str  # the command that gets the shards
 
     @property
@@ -74,11 +74,21 @@ def shards_of(track: Track) -> Shards:
     """Counts the shards and the tokens that their headers state; reads no tokens."""
     data, faults = track.data, []
     counted = []
-    for pattern in (data.train, data.val):
-        files = sorted(house.root().glob(pattern))
+    for name, pattern in (("train", data.train), ("val", data.val)):
+        try:
+            files = files_of(pattern)
+        except ValueError as error:  # no name, or ** inside of one
+            files = []
+            faults.append(f"{house.shown(track.folder / FILE)}: {name} = {pattern!r} names no files: {error}")
         counted.append((len(files), sum(tokens_of(file, faults) for file in files)))
     (train, train_tokens), (val, val_tokens) = counted
     return Shards(track.name, data.folder, train, train_tokens, val, val_tokens, tuple(faults), data.make)
+
+
+def files_of(pattern: str) -> list[Path]:
+    """As replay finds them; an absolute pattern may lead out of the clone."""
+    path = Path(pattern)
+    return sorted((house.root() / path.parent).glob(path.name))
 
 
 def tokens_of(file: Path, faults: list[str]) -> int:

@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -33,7 +33,8 @@ def whole_file(path: Path, mode: str = "wb") -> Iterator[IO]:
             error.filename = str(path)
         raise
     finally:
-        fragment.unlink(missing_ok=True)
+        with suppress(OSError):  # where none could be made, this must not hide why
+            fragment.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -3,6 +3,9 @@
 Not a schema language: a few typed look-ups, so that a slip of the pen ends in one line and not in a traceback.
 """
 
+import math
+import reprlib
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,10 +40,12 @@ class Manifest:
             raise UserError(f"{self.where}: {name} is missing; add it ({KINDS[kind]})")
         if name not in self.values:
             return default
-        if kind is float and type(value) is int:
+        if kind is float and type(value) is int and abs(value) <= sys.float_info.max:
             return float(value)
         if type(value) is not kind:
-            raise UserError(f"{self.where}: {name} is {value!r}, but must be {KINDS[kind]}")
+            raise UserError(f"{self.where}: {name} is {reprlib.repr(value)}, but must be {KINDS[kind]}")
+        if kind is float and not math.isfinite(value):
+            raise UserError(f"{self.where}: {name} is {value!r}, but must be finite")
         return value
 
     def all_of(self, name: str, kind: type) -> tuple[Any, ...]:
@@ -58,6 +63,8 @@ def read_manifest(path: Path) -> Manifest:
         return Manifest(shown(path), tomllib.loads(path.read_text(encoding="utf-8")))
     except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
         raise UserError(f"{shown(path)}: not readable as TOML: {error}") from error
+    except RecursionError as error:
+        raise UserError(f"{shown(path)}: not readable as TOML: nested too deeply") from error
 
 
 def folders_with(name: str, parent: Path) -> dict[str, Path]:

@@ -153,7 +153,7 @@ def time_off(row: Row) -> float | None:
 
 
 def track_3_value(evidence: Evidence, target: float) -> float:
-    return (target - (evidence.mean or math.inf)) * math.sqrt(evidence.n)
+    return -math.inf if evidence.mean is None else (target - evidence.mean) * math.sqrt(evidence.n)
 
 
 def hardware(gpu: str | None, count: int | None) -> str:

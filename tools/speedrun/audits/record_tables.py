@@ -10,10 +10,10 @@ in that order; else 1. Not here: whether a link leads anywhere (evidence.py), an
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
-from itertools import islice, takewhile
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,8 +28,9 @@ TRACK = re.compile(r"track[ _](\d)", re.IGNORECASE)
 TIME = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*(hour|minute|min|second)s?\b\D*", re.IGNORECASE)  # no second figure
 STEPS = re.compile(r"(\d{1,9})\s*(?:\(!\))?\W*")  # (!): a record of its day
 PULL = re.compile(r"PR(\s*#?\d+)?", re.IGNORECASE)
-ASIDE = re.compile(r"<!--.*?-->|^```.*?^```", re.DOTALL | re.MULTILINE)  # a table in there is none
-HEADING = re.compile(r"#{1,6}\s+[^|]*")
+ASIDE = re.compile(r"<!--|^```", re.MULTILINE)  # a table in there is none
+ENDS = {"<!--": re.compile("-->"), "```": re.compile("^```", re.MULTILINE)}  # of what begins so
+HEADING = re.compile(r"#{1,6}\s[^|]*")
 STATED = re.compile(r"(\d\.\d{1,8})\s*\(n\s*=\s*(\d{1,6})\)")  # "3.2777 (n=1)"
 HARDWARE = re.compile(r"\b(\d{1,4})\s?[x×]\s?([A-Z]{1,2}\d{2,4})\b")  # "8xH200"
 LINK = re.compile(r"\]\(((?:[^()<>\n]|\([^()<>\n]*\))*)\)")
@@ -45,6 +46,11 @@ TIMED_ON = ("H100", 8)
 class Tables(NamedTuple):
     claims: tuple[Claim, ...]
     problems: tuple[str, ...]  # a line each: "README.md:31: ..."
+
+    def problems_of(self, claims: Sequence[Claim]) -> tuple[str, ...]:
+        """The problems where only these rows are shown: without the numbers that repeat among the others."""
+        elsewhere = set(_repeated(self.claims)) - set(_repeated(claims))
+        return tuple(problem for problem in self.problems if problem not in elsewhere)
 
 
 class Cells(NamedTuple):
@@ -108,10 +114,9 @@ def _text(path: Path, readme: str, problems: list[str]) -> str:
 
 def _rows(readme: str, text: str, problems: list[str]) -> Iterator[Cells]:
     """The rows of every record table; a table ends at an empty line."""
-    text = ASIDE.sub(lambda aside: "\n" * aside[0].count("\n"), text)
-    lines, heading, columns, track = text.splitlines(), "", None, 1
+    lines, heading, columns, track = _without_asides(text).splitlines(), "", None, 1
     for i, line in enumerate(lines):
-        if HEADING.fullmatch(line):
+        if len(line) <= MAX_LINE and HEADING.fullmatch(line):
             heading = line
         if len(line) > MAX_LINE:
             if columns or "|" in line[:MAX_LINE]:
@@ -120,7 +125,8 @@ def _rows(readme: str, text: str, problems: list[str]) -> Iterator[Cells]:
             columns = None
         elif columns is None and i + 1 < len(lines) and "|" in line and RULE.fullmatch(lines[i + 1].strip()):
             columns = _columns(line)
-            track = _track(readme, heading, takewhile(str.strip, islice(lines, i, None))) if columns else track
+            below = takewhile(str.strip, (lines[j] for j in range(i, len(lines))))  # islice would count from the top
+            track = _track(readme, heading, below) if columns else track
         elif columns and not RULE.fullmatch(line.strip()):
             values = _split(line)
             if len(values) > len(columns):
@@ -129,6 +135,20 @@ def _rows(readme: str, text: str, problems: list[str]) -> Iterator[Cells]:
             else:
                 values += [""] * (len(columns) - len(values))
                 yield Cells(printable(readme), i + 1, track, dict(zip(columns, values, strict=True)))
+
+
+def _without_asides(text: str) -> str:
+    """With empty lines for comments and code between fences. What is opened and never ends is text."""
+    kept, done, at, endless = [], 0, 0, set()  # where one opener has no end, no later one of its kind has
+    while opener := ASIDE.search(text, at):
+        end = None if opener[0] in endless else ENDS[opener[0]].search(text, opener.end())
+        if end is None:
+            endless.add(opener[0])
+            at = opener.end()
+        else:
+            kept += [text[done : opener.start()], "\n" * text.count("\n", opener.start(), end.end())]
+            done = at = end.end()
+    return "".join([*kept, text[done:]])
 
 
 def _columns(line: str) -> list[str] | None:
@@ -213,7 +233,7 @@ def _date(text: str) -> str | None:
     return None
 
 
-def _repeated(claims: list[Claim]) -> list[str]:
+def _repeated(claims: Sequence[Claim]) -> list[str]:
     rows: dict[tuple[int, int], list[Claim]] = {}
     for claim in claims:
         rows.setdefault((claim.track, claim.record), []).append(claim)

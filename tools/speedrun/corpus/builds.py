@@ -107,7 +107,8 @@ def shards_of(folder: Path) -> list[Path]:
 
 
 def _validation(path: Path) -> bool:
-    return "_val_" in path.name
+    family = FAMILY.fullmatch(path.name)
+    return family is not None and family[2] == "val"  # "_val_" may stand in the name of the data too
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
     for text in documents(Path("posts.jsonl.zst")): ...
 
-Files are streamed: only .txt and .md are held whole. Documents come in the order of the files; empty ones are left
-out. A text is always valid Unicode. It cleans nothing: what stands in the file is what comes.
+Files are streamed: only .txt and .md are held whole, and of .jsonl a line. Documents come in the order of the files;
+empty ones are left out. A text is always valid Unicode. It cleans nothing: what stands in the file is what comes.
 """
 
 import codecs
@@ -18,6 +18,7 @@ from speedrun.nearest import nearest
 
 ENDINGS = (".txt", ".md", ".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
 ROWS = 1000  # of a parquet file, read at a time
+LONGEST_LINE = 64 << 20  # bytes of a .jsonl line: few bytes of .zst can hold more than the memory
 
 
 def find_files(paths: Iterable[Path], endings: tuple[str, ...] = ENDINGS) -> list[Path]:
@@ -76,7 +77,10 @@ def _lines(path: Path, column: str) -> Iterator[str]:
     number = 0
     try:
         with io.BufferedReader(pyarrow.input_stream(str(path), compression="detect"), 1 << 20) as file:  # type: ignore
-            for number, line in enumerate(file, start=1):
+            while line := file.readline(LONGEST_LINE + 1):
+                number += 1
+                if len(line) > LONGEST_LINE:
+                    raise UserError(f"{path}, line {number}: longer than {LONGEST_LINE:,} bytes; split its text")
                 if not line.isspace():
                     yield _text_of(line, column, f"{path}, line {number}")
     except (OSError, pyarrow.ArrowException) as error:

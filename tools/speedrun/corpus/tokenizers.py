@@ -131,11 +131,6 @@ class Cutter:
         return self.buffer[: self.filled]
 
 
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def encode_all(source: Iterable[Batch], meta: Meta, workers: int) -> Iterator[np.ndarray]:
     """The tokens of each batch, in the order of the batches, whatever the number of workers.
 

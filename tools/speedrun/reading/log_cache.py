@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from speedrun.files import whole_file
 from speedrun.reading.logfile import LogFile, LoggedRun, Val
 
-READERS = ("dialects", "log_cache", "log_headers", "log_steps", "logfile", "logs", "programs", "runs")
+READERS = ("dialects", "log_cache", "log_headers", "log_steps", "logfile", "logs", "printable", "programs", "runs")
 
 
 class Stamp(NamedTuple):

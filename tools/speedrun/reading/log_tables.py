@@ -168,7 +168,8 @@ def _time(ms: float | None) -> str:
 def _counts(files: Sequence[LogFile]) -> tuple[int, int, int]:
     """Runs, complete runs, and runs that are no copies of each other."""
     runs = [run for file in files for run in file.runs]
-    return len(runs), sum(run.complete for run in runs), len({run.identity for run in runs})
+    distinct = {identity for file in files for identity in file.identities}
+    return len(runs), sum(run.complete for run in runs), len(distinct)
 
 
 def _counted(files: Sequence[LogFile]) -> str:

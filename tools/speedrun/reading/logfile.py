@@ -34,12 +34,6 @@ class LoggedRun:
         """The last validation, whether or not the run is complete."""
         return self.val[-1] if self.val else None
 
-    @property
-    def identity(self) -> tuple:
-        """Equal for copies of one run, whatever file holds them."""
-        end = self.val[-1] if self.val else None
-        return (self.planned_steps, end)
-
 
 @dataclass(frozen=True)
 class LogFile:
@@ -60,3 +54,15 @@ class LogFile:
     program_sha256: str | None  # of the embedded program as it stands in the log, without its separators
     program_files: tuple[str, ...]  # names of the files that it splits into, the main one first
     more: dict[str, Any] = field(default_factory=dict)  # what only our own format states: run_id, milestone, seed, ...
+
+    @property
+    def identities(self) -> tuple[tuple, ...]:
+        """One for each run: equal for copies of one run, whatever file holds them.
+
+        The time of its end tells a run from all others. Where there is none (it ended before its first step, or the
+        log has no clock), other seeds look the same, so only files of the same content hold copies.
+        """
+        return tuple(
+            (run.planned_steps, run.final) if run.final and run.final.ms else (self.content_sha256, run.index)
+            for run in self.runs
+        )

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from speedrun.errors import UserError
+from speedrun.reading.printable import printable
 from speedrun.reading.runs import FINISHED, Curve, Header, Host, Point, Run, Shard, Step
 
 FORMAT = 1
@@ -41,11 +42,6 @@ STEP_LINES = re.compile(rb"^" + STEP_GRAMMAR.encode() + rb"$", re.MULTILINE)
 
 class LogError(UserError):
     """This file is no run log that can be read; the message says which file, why and where, in one line."""
-
-
-def printable(text: object) -> str:
-    """The text on one line, without control characters (terminal escapes) or broken Unicode."""
-    return "".join(c if c.isprintable() else "�" for c in " ".join(str(text).split()))
 
 
 def match_step(line: str) -> Step | None:

@@ -23,11 +23,21 @@ class Display(Protocol):
     def say(self, text: str) -> None: ...
 
 
-class Bars:
-    """One bar for the run that is under way, 80 columns wide at most; what is said stays above it."""
+class Said:
+    """What the displays have in common: lines of text, as they are."""
 
     def __init__(self, console: Console):
         self.console = console
+
+    def say(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+class Bars(Said):
+    """One bar for the run that is under way, 80 columns wide at most; what is said stays above it."""
+
+    def __init__(self, console: Console):
+        super().__init__(console)
         self.progress: Progress | None = None
         self.task = TaskID(0)
 
@@ -52,15 +62,12 @@ class Bars:
         if self.progress:
             self.progress.stop()
 
-    def say(self, text: str) -> None:
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-
-class Lines:
+class Lines(Said):
     """Plain text, for a file or another program to read."""
 
     def __init__(self, console: Console):
-        self.console = console
+        super().__init__(console)
         self.label = ""
 
     def start(self, label: str) -> None:
@@ -73,9 +80,6 @@ class Lines:
 
     def end(self) -> None:
         pass
-
-    def say(self, text: str) -> None:
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def display() -> Display:
@@ -113,7 +117,8 @@ class Follower:
         first_step, started = self.first = self.first or (step.step, self.clock())
         if step.step > first_step:
             left = (self.clock() - started) / (step.step - first_step) * (step.planned - step.step)
-            parts.append(f"{left // 60:.0f}:{left % 60:02.0f} left")
+            minutes, seconds = divmod(round(left), 60)
+            parts.append(f"{minutes}:{seconds:02} left")
         return " ".join(parts)
 
 

@@ -12,6 +12,7 @@ import io
 import re
 import tokenize
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -80,6 +81,7 @@ class _Cut:
     texts: list[str]
     owners: list[int]  # of line 1, 2, ..: 0 is the module level
     found: list[tuple[str, str, str, int]] = field(default_factory=list)  # name, kind, body, indent
+    names: Counter[str] = field(default_factory=Counter)  # how many have each, before they get a number
 
     def units(self, role: str, codes: list[str]) -> list[Unit]:
         self._visit(self.tree, "")
@@ -109,8 +111,8 @@ class _Cut:
 
     def _unique(self, name: str) -> str:
         """A name that was there before, such as that of a property's setter, gets a number."""
-        taken = sum(known.partition(" ")[0] == name for known, *_ in self.found)
-        return f"{name} ({taken + 1})" if taken else name
+        self.names[name] += 1
+        return f"{name} ({self.names[name]})" if self.names[name] > 1 else name
 
 
 def _start(node: Definition, texts: list[str]) -> int:

@@ -4,14 +4,16 @@
         print(change.name, change.before and change.before.text, change.after and change.after.text)
 
 They are the fields of the class Hyperparameters with their defaults, read by ast: nothing is run. A value is known
-where the default is a constant or sums and products of constants.
+where the default is a constant or sums and products of constants, and of a size that a setting may have.
 """
 
 import ast
 import io
+import math
 import operator
 import re
 import tokenize
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +23,8 @@ from speedrun.study.program_source import SourceFile
 CLASS = "Hyperparameters"
 UNITS = ("steps", "tokens", "rows", "tables", "layers", "heads", "seconds", "ms", "bytes", "MiB", "nats")
 OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
+
+LARGEST = 2**128  # of whole numbers: a seed of 128 bits; what is much larger, Python may not even write in digits
 
 Value = bool | int | float | str
 
@@ -58,13 +62,15 @@ def hyperparameters(file: SourceFile) -> dict[str, Hyperparameter] | None:
     if not classes:
         return None
     comments, lines = _comments(file.text), file.text.split("\n")
+    headings = [n for n, (_, alone) in comments.items() if alone and n >= classes[0].lineno]
     found = {}
     for node in classes[0].body:
         target, value = _assigned(node)
         if isinstance(target, ast.Name) and value is not None:
             text = _source(lines, value)
             comment = comments.get(node.end_lineno or node.lineno, ("", False))[0]
-            section, known = _section(comments, classes[0].lineno, node.lineno), _constant(value)
+            above = bisect_left(headings, node.lineno)
+            section, known = _section(comments[headings[above - 1]][0]) if above else "", _constant(value)
             unit = _unit(comment) if type(known) in (int, float) else None
             found[target.id] = Hyperparameter(target.id, text, known, unit, comment, section)
     return found
@@ -76,8 +82,9 @@ def changes(
     """In the order of `after`; what is gone stands at the end of its section."""
     pairs = [HyperparameterChange(name, before.get(name), after.get(name)) for name in (*after, *before)]
     differing = {pair.name: pair for pair in pairs if not _equal(pair.before, pair.after)}
-    sections = list(dict.fromkeys(known.section for known in (*after.values(), *before.values())))
-    return tuple(sorted(differing.values(), key=lambda pair: sections.index(pair.section)))
+    sections = dict.fromkeys(known.section for known in (*after.values(), *before.values()))
+    places = {section: place for place, section in enumerate(sections)}
+    return tuple(sorted(differing.values(), key=lambda pair: places[pair.section]))
 
 
 def _equal(one: Hyperparameter | None, other: Hyperparameter | None) -> bool:
@@ -97,32 +104,40 @@ def _assigned(node: ast.stmt) -> tuple[ast.expr | None, ast.expr | None]:
 
 def _source(lines: Sequence[str], node: ast.expr) -> str:
     """The text of an expression; ast.get_source_segment does that too, but cuts up the whole program every time."""
-    if node.lineno != node.end_lineno:
+    if node.lineno == node.end_lineno:
+        return lines[node.lineno - 1].encode()[node.col_offset : node.end_col_offset].decode("utf-8", "replace")
+    try:
         return ast.unparse(node)
-    return lines[node.lineno - 1].encode()[node.col_offset : node.end_col_offset].decode("utf-8", "replace")
+    except (ValueError, RecursionError):  # a number of too many digits; nested too deeply: from its first line on
+        return lines[node.lineno - 1].encode()[node.col_offset :].decode("utf-8", "replace") + " ..."
 
 
 def _constant(node: ast.expr) -> Value | None:
     try:
         return _evaluated(node)
-    except (ValueError, ArithmeticError, TypeError):
+    except (ValueError, ArithmeticError, TypeError, RecursionError):
         return None
 
 
 def _evaluated(node: ast.expr) -> Value:
-    if isinstance(node, ast.Constant) and isinstance(node.value, (bool, int, float, str)):
+    if isinstance(node, ast.Constant) and isinstance(node.value, (bool, str)):
         return node.value
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return -_number(node.operand)
-    if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
-        return OPERATORS[type(node.op)](_number(node.left), _number(node.right))
-    raise ValueError("no constant")
+    return _number(node)
 
 
 def _number(node: ast.expr) -> int | float:
-    value = _evaluated(node)
-    if isinstance(value, (bool, str)):
-        raise ValueError("no number")
+    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
+        return _bounded(node.value)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return -_number(node.operand)
+    if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
+        return _bounded(OPERATORS[type(node.op)](_number(node.left), _number(node.right)))
+    raise ValueError("no constant")
+
+
+def _bounded(value: int | float) -> int | float:
+    if not math.isfinite(value) or (isinstance(value, int) and abs(value) > LARGEST):
+        raise ValueError("no number to show")
     return value
 
 
@@ -138,10 +153,9 @@ def _comments(text: str) -> dict[int, tuple[str, bool]]:
     return found
 
 
-def _section(comments: Mapping[int, tuple[str, bool]], first: int, line: int) -> str:
-    """The last comment above that stands alone, up to a colon: "model: 124M parameters" is "model"."""
-    above = [comments[n][0] for n in range(first, line) if n in comments and comments[n][1]]
-    return above[-1].partition(":")[0].strip() if above else ""
+def _section(heading: str) -> str:
+    """Up to a colon: "model: 124M parameters" is "model"."""
+    return heading.partition(":")[0].strip()
 
 
 def _unit(comment: str) -> str | None:

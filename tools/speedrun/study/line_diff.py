@@ -11,15 +11,18 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 
 from speedrun.study.code_units import Line, Unit, units, whole
+from speedrun.study.matching import Effort, Matcher
 from speedrun.study.program_source import SourceFile
 from speedrun.study.structure_diff import Pair, matched
 
 CONTEXT = 2  # unchanged lines around a change
 ALIKE = 0.5  # share of equal words from which two lines stand side by side as one line changed
 MOST_CELLS = 40_000  # of the table that aligns a block of old lines with one of new lines
+CELL_STEPS = 50  # of an effort that a cell takes, beside those for its words
+MOST_PARTS = 2_000  # of a line in which the parts that differ are looked for
+LINE_STEPS = 500_000  # of an effort that this may take
 
 PARTS = re.compile(r"\d[\w.]*(?:(?<=\de)[+-]\d+)?|\w+|\s+|.", re.DOTALL)  # numbers, words, gaps, single characters
 
@@ -79,7 +82,8 @@ def compare(before: Sequence[SourceFile], after: Sequence[SourceFile]) -> Compar
     cut_new = {role: units(file, role) for role, file in new.items()}
     unknown = {role for cut in (cut_old, cut_new) for role, found in cut.items() if found is None}
     pairs = matched(_flat(old, cut_old, unknown), _flat(new, cut_new, unknown))
-    folds = tuple(fold for pair in pairs if (fold := _fold(pair)).hunks or pair.moved or pair.renamed)
+    effort = Effort()
+    folds = tuple(fold for pair in pairs if (fold := _fold(pair, effort)).hunks or pair.moved or pair.renamed)
     names = [(old.get(role) or new[role]).name for role in sorted(unknown)]
     return Comparison(tuple(pair for pair in pairs if pair.unit.kind != "file"), folds, tuple(names))
 
@@ -92,17 +96,17 @@ def _flat(files: dict[str, SourceFile], cut: dict[str, list[Unit] | None], unkno
     return listed
 
 
-def _fold(pair: Pair) -> Fold:
+def _fold(pair: Pair, effort: Effort) -> Fold:
     before, indent_before = (pair.before.lines, pair.before.indent) if pair.before else ((), 0)
     after, indent_after = (pair.after.lines, pair.after.indent) if pair.after else ((), 0)
     old = [_dedented(line, indent_before) for line in before]  # a function that moved into a class is the same lines
     new = [_dedented(line, indent_after) for line in after]
     rows: list[Row] = []
-    for kind, i1, i2, j1, j2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+    for kind, i1, i2, j1, j2 in Matcher(old, new, effort).get_opcodes():
         if kind == "equal":
             rows += [Row(*lines, same=True) for lines in zip(before[i1:i2], after[j1:j2], strict=True)]
         else:
-            rows += _aligned(before[i1:i2], after[j1:j2])
+            rows += _aligned(before[i1:i2], after[j1:j2], effort)
     return Fold(pair, tuple(_hunk(rows[start:end]) for start, end in _windows(rows)))
 
 
@@ -132,11 +136,11 @@ def _code(lines: Sequence[Line]) -> list[str]:
     return [line.code.strip() for line in lines if line.code.strip()]
 
 
-def _aligned(before: Sequence[Line], after: Sequence[Line]) -> list[Row]:
+def _aligned(before: Sequence[Line], after: Sequence[Line], effort: Effort) -> list[Row]:
     """Lines that are alike side by side, the others alone: the alignment of the greatest likeness in all."""
-    if len(before) * len(after) > MOST_CELLS:
+    scores = _alignment_scores(before, after, effort) if len(before) * len(after) <= MOST_CELLS else None
+    if scores is None:
         return [*(Row(line, None) for line in before), *(Row(None, line) for line in after)]
-    scores = _alignment_scores(before, after)
     rows, i, j = [], 0, 0
     while i < len(before) or j < len(after):
         if i < len(before) and scores[i][j] == scores[i + 1][j]:  # removed lines stand before added ones
@@ -151,9 +155,12 @@ def _aligned(before: Sequence[Line], after: Sequence[Line]) -> list[Row]:
     return rows
 
 
-def _alignment_scores(before: Sequence[Line], after: Sequence[Line]) -> list[list[float]]:
-    """scores[i][j]: the greatest likeness that before[i:] and after[j:] can have."""
+def _alignment_scores(before: Sequence[Line], after: Sequence[Line], effort: Effort) -> list[list[float]] | None:
+    """scores[i][j]: the greatest likeness that before[i:] and after[j:] can have; None where that is too much work."""
     old, new = [_words(line) for line in before], [_words(line) for line in after]
+    words = len(new) * sum(map(len, old)) + len(old) * sum(map(len, new))
+    if not effort.spend(words + CELL_STEPS * len(old) * len(new)):
+        return None
     scores = [[0.0] * (len(after) + 1) for _ in range(len(before) + 1)]
     for i in reversed(range(len(before))):
         for j in reversed(range(len(after))):
@@ -176,11 +183,13 @@ def _likeness(one: Counter[str], other: Counter[str]) -> float:
 
 
 def emphasis(before: str, after: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Where two forms of one line differ: from which character to which, in each."""
+    """Where two forms of one line differ: from which character to which, in each; throughout, where it is too long."""
     old, new = (PARTS.findall(text) for text in (before, after))
+    if max(len(old), len(new)) > MOST_PARTS:
+        return [(0, len(before))], [(0, len(after))]
     places_old, places_new = _places(old), _places(new)
     spans: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
-    for kind, i1, i2, j1, j2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+    for kind, i1, i2, j1, j2 in Matcher(old, new, Effort(LINE_STEPS)).get_opcodes():
         if kind != "equal":
             spans[0].append((places_old[i1], places_old[i2]))
             spans[1].append((places_new[j1], places_new[j2]))

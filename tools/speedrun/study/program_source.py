@@ -157,7 +157,7 @@ def _of_folder(folder: Path) -> Program:
 
 def _main_first(folder: Path, paths: list[Path]) -> list[Path]:
     names = [path.name for path in paths]
-    stated = [name for name in _stated_files(folder / PROVENANCE) if name in names]
+    stated = [name for name in stated_files(folder / PROVENANCE) if name in names]
     usual = [name for name in names if name.startswith("train")]
     main = stated[0] if stated else names[0] if len(names) == 1 else usual[0] if len(usual) == 1 else None
     if main is None:
@@ -166,7 +166,7 @@ def _main_first(folder: Path, paths: list[Path]) -> list[Path]:
     return sorted(paths, key=lambda path: (path.name != main, path.name))
 
 
-def _stated_files(path: Path) -> list[str]:
+def stated_files(path: Path) -> list[str]:
     """The names under "files" in a provenance.json, each a text or a table with a name; [] where it states none."""
     try:
         table = json.loads(_content(path, MAX_PROGRAM)) if path.exists() else {}

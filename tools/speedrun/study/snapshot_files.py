@@ -22,7 +22,8 @@ from speedrun.errors import UserError
 from speedrun.files import whole_file
 from speedrun.reading.logs import printable
 from speedrun.reading.programs import ProgramFile
-from speedrun.study.snapshots import PROVENANCE, Snapshot
+from speedrun.study.program_source import stated_files
+from speedrun.study.snapshots import PROVENANCE, Snapshot, is_plain
 
 
 def provenance(snapshot: Snapshot) -> dict[str, Any]:
@@ -56,9 +57,11 @@ def syntax(program: bytes) -> str | None:
 
 
 def write(found: Mapping[Path, Snapshot], force: bool) -> dict[Path, dict[str, Any]]:
-    """Write each snapshot, whole or not at all, to its folder, and return what the provenance.json there says.
+    """Write each snapshot to its folder, and return what the provenance.json there says.
 
-    UserError, before anything is written, where a file is in the way.
+    UserError, before anything is written, where a file is in the way. A folder that is new appears whole or not at
+    all. With `force` one that exists gets its files one by one, each whole, and loses those of an earlier snapshot
+    that this one lacks; its provenance.json comes last, so that a call that was interrupted can be repeated.
     """
     documents = {folder: provenance(snapshot) for folder, snapshot in found.items()}
     contents = {folder: _contents(snapshot, documents[folder]) for folder, snapshot in found.items()}
@@ -98,5 +101,24 @@ def _place(folder: Path, contents: Mapping[str, bytes]) -> None:
         if not folder.exists():
             whole.rename(folder)
             return
-        for name in contents:
+        for name in (name for name in contents if name != PROVENANCE):
             os.replace(whole / name, folder / name)
+        for path in _left_over(folder, contents):
+            path.unlink()
+        os.replace(whole / PROVENANCE, folder / PROVENANCE)
+
+
+def _left_over(folder: Path, names: Iterable[str]) -> list[Path]:
+    """The files that the provenance.json there names and this snapshot lacks. Anyone may have written it: no path, no
+    link and no folder is taken for a file of a snapshot."""
+    kept = {name.casefold() for name in names}  # a file system may not tell a.py from A.py
+    named = [folder / name for name in dict.fromkeys(_named(folder)) if is_plain(name) and name.casefold() not in kept]
+    return [path for path in named if path.is_file() and not path.is_symlink()]
+
+
+def _named(folder: Path) -> list[str]:
+    path = folder / PROVENANCE
+    try:
+        return [] if path.is_symlink() else stated_files(path)
+    except (UserError, OSError):  # no regular file, too large, not to be read: an earlier snapshot wrote none such
+        return []

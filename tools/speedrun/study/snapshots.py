@@ -63,7 +63,7 @@ def from_git(clone: Path, rev: str, path: str) -> Snapshot:
     """The file `path` at the revision."""
     found = file_at(clone, rev, path)
     name = PurePosixPath(found.path).name
-    if not _is_plain(name):
+    if not is_plain(name):
         raise UserError(f"--path {printable(path)!r}: a file of that name is not written")
     origin = Origin("git", printable(clone), printable(found.path), found.revision, found.committed)
     return Snapshot(origin, (ProgramFile(name, found.content),))
@@ -161,14 +161,14 @@ def _sha256(content: bytes) -> str:
 def _doubt(names: Sequence[str]) -> str | None:
     """Why these names, out of a log, do not become files; None where they can."""
     for name in names:
-        if not _is_plain(name):
+        if not is_plain(name):
             return f"its file name {printable(name)[:MAX_NAME]!r} is not one to write"
     if len({name.casefold() for name in names}) < len(names):
         return "two of its files have one name"
     return None
 
 
-def _is_plain(name: str) -> bool:
+def is_plain(name: str) -> bool:
     """A name that is that of one file in the folder it is written to, on any system."""
     return (
         bool(name)

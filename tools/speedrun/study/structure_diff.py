@@ -8,13 +8,12 @@ name is not shown as removed and added. Which lines differ is line_diff.py's.
 """
 
 import re
-from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 
 from speedrun.study.code_units import Unit
+from speedrun.study.matching import Effort, Matcher, longest_rising
 
 ALIKE = 0.7  # share of equal words from which a function of another name is taken for the same one
 FEWEST_WORDS = 12  # of code; what is shorter is alike by chance
@@ -117,41 +116,62 @@ def _whole_classes(before: Iterable[Unit], after: Iterable[Unit]) -> dict[int, s
     """The code of each class with its methods, by id of its unit: what classes of different names are likened by."""
     texts = {}
     for units in (list(before), list(after)):
+        inside: dict[Key, list[str]] = defaultdict(list)
+        for unit in units:
+            role, outer = unit.parent
+            while outer:
+                inside[role, outer].append(unit.body)
+                outer = outer.rpartition(".")[0]
         for unit in (unit for unit in units if unit.kind == "class"):
-            inside = [inner.body for inner in units if inner.role == unit.role and _within(inner, unit)]
-            texts[id(unit)] = "\n".join([unit.body, *inside])
+            texts[id(unit)] = "\n".join([unit.body, *inside[_key(unit)]])
     return texts
-
-
-def _within(inner: Unit, outer: Unit) -> bool:
-    return inner.name.startswith(f"{outer.name}.")
 
 
 def _alike(before: Sequence[Unit], after: Sequence[Unit], texts: dict[int, str]) -> dict[Key, Unit]:
     """Pairs of the greatest likeness first; each unit once."""
-    words = {id(unit): re.findall(r"\w+", texts.get(id(unit), unit.body)) for unit in (*before, *after)}
-    scored = []
-    for i, old in enumerate(before):
-        for j, new in enumerate(after):
-            score = _likeness(words[id(old)], words[id(new)])
-            if score >= ALIKE:
-                scored.append((-score, i, j))
-    found: dict[Key, Unit] = {}
-    taken: set[int] = set()
-    for _, i, j in sorted(scored):
-        if i not in taken and _key(after[j]) not in found:
+    old, new = ([re.findall(r"\w+", texts.get(id(unit), unit.body)) for unit in units] for units in (before, after))
+    partners = _equal(old, new)  # as likeness would pair them, but at once
+    taken = set(partners.values())
+    for _, i, j in sorted(_scored(old, new, partners)):
+        if i not in taken and j not in partners:
             taken.add(i)
-            found[_key(after[j])] = before[i]
-    return found
+            partners[j] = i
+    return {_key(after[j]): before[i] for j, i in partners.items()}
 
 
-def _likeness(one: list[str], other: list[str]) -> float:
-    if min(len(one), len(other)) < FEWEST_WORDS:
-        return 0.0
-    common = sum((Counter(one) & Counter(other)).values())  # a bound that is quick to have
-    if 2 * common / (len(one) + len(other)) < ALIKE:
-        return 0.0
-    return SequenceMatcher(None, one, other, autojunk=False).ratio()
+def _equal(old: Sequence[list[str]], new: Sequence[list[str]]) -> dict[int, int]:
+    """For places in `new` those in `old` that have the same words, each once."""
+    waiting: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for i in reversed(range(len(old))):
+        if len(old[i]) >= FEWEST_WORDS:
+            waiting[tuple(old[i])].append(i)
+    return {j: alike.pop() for j, words in enumerate(new) if (alike := waiting.get(tuple(words)))}
+
+
+def _scored(
+    old: Sequence[list[str]], new: Sequence[list[str]], partners: dict[int, int]
+) -> Iterator[tuple[float, int, int]]:
+    """(-likeness, place in `old`, place in `new`) of what is alike enough and has no partner, within an effort."""
+    taken, effort = set(partners.values()), Effort()
+    counts = [Counter(words) for words in new]
+    places = [j for j, words in enumerate(new) if j not in partners and len(words) >= FEWEST_WORDS]
+    for i, one in enumerate(old):
+        if i in taken or len(one) < FEWEST_WORDS:
+            continue
+        count = Counter(one)
+        for j in places:
+            total = len(one) + len(new[j])
+            if 2 * min(len(one), len(new[j])) / total < ALIKE:
+                continue
+            if not effort.spend(len(count)):
+                return
+            if 2 * (count & counts[j]).total() / total < ALIKE:  # a bound that is quick to have
+                continue
+            if not effort.spend(4 * total):  # a matcher takes about that before it looks for anything
+                return
+            likeness = Matcher(one, new[j], effort).ratio()
+            if likeness >= ALIKE:
+                yield -likeness, i, j
 
 
 def _parent_changed(before: Unit, after: Unit, partners: dict[Key, Unit]) -> bool:
@@ -173,24 +193,9 @@ def _out_of_order(before: Sequence[Unit], after: Sequence[Unit], partners: dict[
             groups[unit.parent].append(_key(unit))
     out: set[Key] = set()
     for keys in groups.values():
-        kept = _longest_rising([places[_key(partners[key])] for key in keys])
+        kept = longest_rising([places[_key(partners[key])] for key in keys])
         out |= {key for i, key in enumerate(keys) if i not in kept}
     return out
-
-
-def _longest_rising(values: Sequence[int]) -> set[int]:
-    """The indices of a longest increasing subsequence."""
-    ends: list[int] = []  # ends[k]: index of the smallest value that ends a rising sequence of k + 1
-    previous: list[int | None] = []
-    for i, value in enumerate(values):
-        place = bisect_left([values[end] for end in ends], value)
-        previous.append(ends[place - 1] if place else None)
-        ends[place : place + 1] = [i]
-    kept, i = set(), ends[-1] if ends else None
-    while i is not None:
-        kept.add(i)
-        i = previous[i]
-    return kept
 
 
 def _with_removed(pairs: list[Pair], before: Sequence[Unit]) -> list[Pair]:

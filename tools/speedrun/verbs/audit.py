@@ -46,7 +46,7 @@ def main(
     claims = _chosen(archive, tables.claims, tables.problems, track, record)
     read = _read(archive)
     rows = audit(read, claims, exemptions)
-    _tell([*tables.problems, *read.problems, *_not_judged(claims, rows)])
+    _tell([*tables.problems_of(claims), *read.problems, *_not_judged(claims, rows)])
     if as_json:
         print(json.dumps([document(row) for row in rows]))
     else:

@@ -28,7 +28,9 @@ def main(
     every: Annotated[bool, typer.Option("--all", help="The program of each record, a folder each.")] = False,
     track: Annotated[int | None, typer.Option(help="Of this track.", show_default="--record: 1, --all: each")] = None,
     log: Annotated[Path | None, typer.Option(help="A run log: takes the program inside it.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace files of the same names.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace files of the same names, and the rest of an earlier extract there.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="What was written, as JSON.")] = False,
 ) -> int:
     """Take programs out of a git clone, an archive's records or a log, for study. Nothing is checked out or run.
