@@ -87,6 +87,19 @@ def test_a_repeated_seed_is_one_value_of_the_step_time(tmp_path):
     assert cohort(*logs).step_times == [pytest.approx(statistics.fmean(clocks))]
 
 
+def test_a_lucky_seed_that_is_repeated_counts_once_in_the_time(house):
+    add(house, "slow", seeds=(2,), ms_per_step=200)
+    for number in range(4):
+        add(house, f"again_{number}", seeds=(1,), ms_per_step=50, run_id=f"again {number}")
+    (entry,) = table().entries
+    one, other = entry.reaches[0].seed_times
+    assert entry.reaches[0].seconds is not None
+    assert entry.reaches[0].seconds.mean == pytest.approx((one + other) / 2) and other == pytest.approx(
+        4 * one, rel=0.1
+    )
+    assert (len(entry.cohort.complete), entry.reaches[0].seconds.n) == (5, 5)
+
+
 def test_a_diverged_run_is_one_that_missed_the_target_and_an_interrupted_one_is_not_counted(house, capsys):
     add(house, "a", seeds=(1,))
     add(house, "a", seeds=(2,), finished="interrupted", stop_at=60)
