@@ -92,12 +92,9 @@ def test_a_lucky_seed_that_is_repeated_counts_once_in_the_time(house):
     for number in range(4):
         add(house, f"again_{number}", seeds=(1,), ms_per_step=50, run_id=f"again {number}")
     (entry,) = table().entries
-    one, other = entry.reaches[0].seed_times
-    assert entry.reaches[0].seconds is not None
-    assert entry.reaches[0].seconds.mean == pytest.approx((one + other) / 2) and other == pytest.approx(
-        4 * one, rel=0.1
-    )
-    assert (len(entry.cohort.complete), entry.reaches[0].seconds.n) == (5, 5)
+    (one, other), seconds = entry.reaches[0].seed_times, entry.reaches[0].seconds
+    assert seconds is not None and seconds.n == len(entry.cohort.complete) == 5
+    assert seconds.mean == pytest.approx((one + other) / 2) and other == pytest.approx(4 * one, rel=0.1)
 
 
 def test_a_diverged_run_is_one_that_missed_the_target_and_an_interrupted_one_is_not_counted(house, capsys):
