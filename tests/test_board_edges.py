@@ -29,15 +29,6 @@ from speedrun.verbs.leaderboard import judge
 OTHER_MACHINE = {"cpu": "Another CPU"}
 
 
-@pytest.fixture
-def house(tmp_path, monkeypatch):
-    monkeypatch.setenv("SPEEDRUN_HOUSE", str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "80")
-    write_track(tmp_path, targets=[2.0])
-    write_milestone(tmp_path)
-    return tmp_path
-
-
 def add(house: Path, folder: str, seeds=(1, 2, 3), **fields) -> list[Path]:
     return [write_log(house / "records/toy" / folder, seed=seed, **fields) for seed in seeds]
 

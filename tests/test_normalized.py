@@ -5,7 +5,7 @@ import statistics
 from pathlib import Path
 
 import pytest
-from logs_made import PROGRAM, write_log, write_milestone, write_track
+from logs_made import PROGRAM, write_log, write_track
 from speedrun.board.normalized import across, normalized
 from speedrun.board.ranking import Board
 from speedrun.cli import run_verb
@@ -15,15 +15,6 @@ from speedrun.verbs.leaderboard import judge
 H100 = {"gpu": "NVIDIA H100", "gpu_count": 8, "cpu": "Intel Xeon", "cores": 208}
 CPU, GPU = "AMD EPYC, 2 cores, 2 processes of 1 thread", "8 × NVIDIA H100"
 HEADING = "Across machines: anchor-normalized time"
-
-
-@pytest.fixture
-def house(tmp_path, monkeypatch):
-    monkeypatch.setenv("SPEEDRUN_HOUSE", str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "80")
-    write_track(tmp_path, targets=[2.0])
-    write_milestone(tmp_path)
-    return tmp_path
 
 
 def add(house: Path, folder: str, seeds=(1, 2, 3), **fields) -> None:
