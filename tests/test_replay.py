@@ -52,6 +52,8 @@ def outcomes(plan: Path) -> list[dict]:
         (["00", "--set", "num_iterations"], "FIELD=VALUE"),
         (["00", "--set", "seed=4"], "replay sets seed itself"),
         (["00", "--set", "train_files=data/none_*.bin"], "python data/toy.py"),
+        (["00", "--set", "val_files="], "val_files=: names no files"),
+        (["00", "--set", "train_files=data/**x"], "names no files"),
         ([], "milestones"),
     ],
 )

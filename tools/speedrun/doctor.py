@@ -76,19 +76,13 @@ def shards_of(track: Track) -> Shards:
     counted = []
     for name, pattern in (("train", data.train), ("val", data.val)):
         try:
-            files = files_of(pattern)
+            files = house.files(pattern)
         except ValueError as error:  # no name, or ** inside of one
             files = []
             faults.append(f"{house.shown(track.folder / FILE)}: {name} = {pattern!r} names no files: {error}")
         counted.append((len(files), sum(tokens_of(file, faults) for file in files)))
     (train, train_tokens), (val, val_tokens) = counted
     return Shards(track.name, data.folder, train, train_tokens, val, val_tokens, tuple(faults), data.make)
-
-
-def files_of(pattern: str) -> list[Path]:
-    """As replay finds them; an absolute pattern may lead out of the clone."""
-    path = Path(pattern)
-    return sorted((house.root() / path.parent).glob(path.name))
 
 
 def tokens_of(file: Path, faults: list[str]) -> int:

@@ -33,6 +33,15 @@ def runs() -> Path:
     return root() / "runs"
 
 
+def files(pattern: str) -> list[Path]:
+    """What a pattern of a track or a flag names, in order; an absolute one may lead out of the clone.
+
+    Wildcards stand in the file's name only. ValueError where it has none, or ** inside of it.
+    """
+    path = Path(pattern)
+    return sorted((root() / path.parent).glob(path.name))
+
+
 def shown(path: Path) -> str:
     """The path as a user would type it: relative to the working directory where that is shorter."""
     try:

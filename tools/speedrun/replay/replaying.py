@@ -119,7 +119,7 @@ def check_data(track: Track, flags: Mapping[str, Any]) -> None:
         pattern = Path(str(flags[name]))
         folder = house.root() / pattern.parent
         try:
-            found = any(folder.glob(pattern.name))
+            found = house.files(str(flags[name]))
         except ValueError as error:  # no name, or ** inside of one
             raise UserError(f"{name}={flags[name]}: names no files: {error}") from None
         if not found:
